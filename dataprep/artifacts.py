@@ -112,7 +112,9 @@ def read_sealed_json(path: str) -> dict[str, Any]:
 def fingerprint_of(kind: str, *, config: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
     """Return the identity of a step: hex SHA-256 over format version, kind, config and inputs."""
     identity = {"format_version": FORMAT_VERSION, "kind": kind, "config": config, "inputs": dict(inputs)}
-    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    canonical = json.dumps(
+        identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 

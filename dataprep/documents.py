@@ -56,7 +56,7 @@ RAW_FIELDS: tuple[pa.Field, ...] = (
     pa.field("timestamp", pa.string()),
     pa.field("meta", pa.string()),
 )
-RAW_SCHEMA = pa.schema(RAW_FIELDS + (pa.field("verdict", _DICTIONARY, nullable=False),))
+RAW_SCHEMA = pa.schema((*RAW_FIELDS, pa.field("verdict", _DICTIONARY, nullable=False)))
 """What a source adapter yields. ``verdict`` is ``keep``, a bad-row reason or an exclusion;
 ``text`` is null for every row that is not ``keep``."""
 
@@ -93,7 +93,8 @@ def document_ids(*, collection: int, file: int, first_row: int, num_rows: int) -
             f"raw file number {file} of collection {collection} has more than {MAX_ROW + 1:,} rows, "
             "the most that a document id can name: split the file"
         )
-    assert 0 <= collection <= MAX_COLLECTION and 0 <= file <= MAX_FILE
+    assert 0 <= collection <= MAX_COLLECTION
+    assert 0 <= file <= MAX_FILE
     base = (collection << (FILE_BITS + ROW_BITS)) | (file << ROW_BITS)
     return np.uint64(base) + np.arange(first_row, first_row + num_rows, dtype=np.uint64)
 
