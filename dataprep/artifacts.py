@@ -103,10 +103,25 @@ def read_sealed_json(path: str) -> dict[str, Any]:
     if not isinstance(value, dict) or "checksum" not in value:
         raise ArtifactError(f"{path}: no JSON object with a checksum; not written by dataprep, or damaged")
     checksum = value.pop("checksum")
-    sealed = storage.json_bytes({**value, "checksum": checksum})
-    if data != sealed or checksum != hashlib.sha256(storage.json_bytes(value)).hexdigest():
+    if hashlib.sha256(_without_checksum(data, checksum)).hexdigest() != checksum:
         raise ArtifactError(f"{path}: does not match its own checksum; it was edited or damaged")
     return value
+
+
+def _without_checksum(data: bytes, checksum: object) -> bytes:
+    """Return sealed JSON as it was before it was sealed.
+
+    Cuts one line instead of encoding the value again, which takes seconds for a manifest of
+    30,000 files.
+    """
+    line = f'  "checksum": {json.dumps(checksum)}'.encode()
+    first, found, rest = data.partition(b"\n" + line + b",\n")
+    if found:
+        return first + b"\n" + rest
+    first, found, rest = data.partition(b",\n" + line + b"\n")
+    if found:
+        return first + b"\n" + rest
+    return b"{}\n" if data == b"{\n" + line + b"\n}\n" else b""
 
 
 def fingerprint_of(kind: str, *, config: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
