@@ -6,6 +6,7 @@
     ├── UsageError            the command, recipe or input is wrong; nothing was started   (exit 2)
     │   ├── ConfigError       a YAML file or option does not mean anything
     │   ├── SourceError       raw files are missing, unknown or have another layout
+    │   │   └── MissingSourceError  a corpus has no raw file at all
     │   ├── MissingExtraError an optional dependency is not installed
     │   └── PlanError         a mixture cannot be realised with the tokens there are
     └── BuildError            the work started and could not be finished                   (exit 1)
@@ -42,6 +43,10 @@ class ConfigError(UsageError):
 
 class SourceError(UsageError):
     """Raw files are missing, unknown or have another layout than declared."""
+
+
+class MissingSourceError(SourceError):
+    """A corpus has no raw file at all; a build may go on without it when told so."""
 
 
 class MissingExtraError(UsageError):
