@@ -1,0 +1,162 @@
+"""Compiled kernels: Numba functions over Arrow and numpy buffers, compiled once per machine.
+
+``@kernel(...)`` declares an entry point with its exact types; ``@subroutine`` a function that
+kernels call. A kernel is compiled (or loaded from the cache) at its first call, under a file
+lock, so that of the workers of a pool one compiles and the others load. Numba's own cache
+looks only at the time stamp of the kernel's file; ours looks at the contents of that file, of
+every subroutine's file and at the constants the code mentions, so that a changed subroutine
+is never missed.
+
+The cache lies where Numba puts it (``NUMBA_CACHE_DIR``, else beside the code, else the user's
+cache folder); where none of these can be written, in a private folder under the system's
+temporary folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import inspect
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
+
+import numba as _numba
+from numba.core import caching as _caching
+from numba.core import event
+from numba.core.dispatcher import Dispatcher
+
+_LOG = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+numba: Any = _numba
+caching: Any = _caching
+
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+
+def read(dtype: str, ndim: int = 1) -> Any:
+    """Return the kernel type of a C-contiguous array that is only read (Arrow buffers are)."""
+    return numba.types.Array(getattr(numba.types, dtype), ndim, "C", readonly=True)
+
+
+def write(dtype: str, ndim: int = 1) -> Any:
+    """Return the kernel type of a C-contiguous array that is written."""
+    return numba.types.Array(getattr(numba.types, dtype), ndim, "C")
+
+
+def subroutine(function: F) -> F:
+    """Declare a function that only kernels call; it is compiled into them."""
+    return cast(F, numba.njit(**_OPTIONS)(function))
+
+
+def kernel(returns: str, *takes: Any) -> Callable[[F], F]:
+    """Declare an entry point: ``returns`` names its return type ("none", "int64", ...).
+
+    ``takes`` are types from :func:`read` and :func:`write`, or names of scalar types. A call
+    with other types raises TypeError; nothing is ever compiled behind the caller's back.
+    """
+    types = [getattr(numba.types, t) if isinstance(t, str) else t for t in takes]
+    signature = getattr(numba.types, returns)(*types)
+
+    def decorate(function: F) -> F:
+        return cast(F, _Kernel(function, signature))
+
+    return decorate
+
+
+class _Kernel:
+    """A kernel that is compiled or loaded at its first call."""
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self.__wrapped__ = function
+        self._signature = signature
+        self._compiled: Callable[..., Any] | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._compiled is None:
+            self._compiled = _compile(self.__wrapped__, self._signature)
+        return self._compiled(*arguments)
+
+
+class _Announcement(event.Listener):
+    """Logs one line when the first kernel of this process is really compiled."""
+
+    made = False
+
+    def on_start(self, event: Any) -> None:
+        if not _Announcement.made:
+            _Announcement.made = True
+            _LOG.info("compiling kernels for the first time on this machine; this takes some seconds, once")
+
+    def on_end(self, event: Any) -> None:
+        """Nothing to say: the caller goes on."""
+
+
+def _compile(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    dispatcher = numba.njit(**_OPTIONS)(function)
+    cache = _open_cache(function)
+    dispatcher._cache = cache
+    with _one_at_a_time(cache.cache_path), event.install_listener("numba:compile", _Announcement()):
+        dispatcher.compile(signature)
+    dispatcher.disable_compile()
+    return cast(Callable[..., Any], dispatcher)
+
+
+def _open_cache(function: Callable[..., Any]) -> Any:
+    """Return Numba's cache of one function, valid as long as the code and its constants are the same."""
+    try:
+        cache = caching.FunctionCache(function)
+    except RuntimeError:  # Numba's words for: no folder can be written
+        folder = os.path.join(tempfile.gettempdir(), f"dataprep-kernels-{os.getuid()}")
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if os.stat(folder).st_uid != os.getuid():
+            raise  # somebody else's folder: code from there must not be loaded
+        numba.config.CACHE_DIR = folder
+        cache = caching.FunctionCache(function)
+    cache._cache_file = caching.IndexDataCacheFile(
+        cache_path=cache.cache_path,
+        filename_base=cache._impl.filename_base,
+        source_stamp=_content_stamp(function),
+    )
+    return cache
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: str) -> Iterator[None]:
+    """Hold the lock of a cache folder, where its file system knows locks."""
+    with contextlib.ExitStack() as stack:
+        try:
+            os.makedirs(folder, exist_ok=True)
+            file = stack.enter_context(open(os.path.join(folder, "kernels.lock"), "w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:
+            _LOG.debug("no lock in %s: several processes may compile the same kernel", folder)
+        yield
+
+
+def _content_stamp(function: Callable[..., Any]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((numba.config.BOUNDSCHECK, sorted(_OPTIONS.items()))).encode())
+    seen: set[Callable[..., Any]] = set()
+    waiting = [function]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        digest.update(inspect.getsource(current).encode())
+        names = current.__globals__
+        for name in current.__code__.co_names:
+            value = names.get(name)
+            if isinstance(value, Dispatcher):
+                waiting.append(value.py_func)
+            elif value is not None and not inspect.ismodule(value) and not callable(value):
+                digest.update(f"{name}={value!r};".encode())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Edits: the only code that changes a document's text."""

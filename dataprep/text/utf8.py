@@ -1,0 +1,51 @@
+"""Subroutines that walk over UTF-8 bytes inside kernels.
+
+The bytes are valid UTF-8 (``normalize`` is the gate that checks); still, no subroutine reads
+beyond ``stop``, so that even damaged bytes cannot lead a kernel outside its buffer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dataprep.kernels import subroutine
+
+REPLACEMENT = 0xFFFD
+
+
+@subroutine
+def decode(data: Any, i: int, stop: int) -> tuple[int, int]:
+    """Return the code point at byte ``i`` and the place of the next one."""
+    lead = int(data[i])
+    if lead < 0x80:
+        return lead, i + 1
+    if lead < 0xE0:
+        if i + 2 > stop or lead < 0xC2:
+            return REPLACEMENT, i + 1
+        return (lead & 0x1F) << 6 | (int(data[i + 1]) & 0x3F), i + 2
+    if lead < 0xF0:
+        if i + 3 > stop:
+            return REPLACEMENT, i + 1
+        return (lead & 0x0F) << 12 | (int(data[i + 1]) & 0x3F) << 6 | (int(data[i + 2]) & 0x3F), i + 3
+    if i + 4 > stop or lead > 0xF4:
+        return REPLACEMENT, i + 1
+    high = (lead & 0x07) << 18 | (int(data[i + 1]) & 0x3F) << 12
+    code_point = high | (int(data[i + 2]) & 0x3F) << 6 | (int(data[i + 3]) & 0x3F)
+    return (code_point, i + 4) if code_point < 0x110000 else (REPLACEMENT, i + 1)
+
+
+@subroutine
+def previous(data: Any, i: int, start: int) -> int:
+    """Return where the character before byte ``i`` begins; ``i`` is greater than ``start``."""
+    i -= 1
+    while i > start and (data[i] & 0xC0) == 0x80:
+        i -= 1
+    return i
+
+
+@subroutine
+def bits_of(code_point: int, first: Any, blocks: Any) -> int:
+    """Return the character bits of a code point (see :mod:`dataprep.text.characters`)."""
+    if code_point < 256:
+        return int(blocks[code_point])
+    return int(blocks[int(first[code_point >> 8]) * 256 + (code_point & 255)])
