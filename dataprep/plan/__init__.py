@@ -1,0 +1,42 @@
+"""Plans: which tokens of which source every shard of a stage holds, computed before any work.
+
+``planning`` turns a mixture and the sizes of its token stores into stage plans, ``stage_plan``
+is their form and file, ``shard_rows`` the order of the rows of a shard, ``table`` the view for
+people.
+"""
+
+from dataprep.plan.planning import (
+    largest_tokens,
+    plan_mixture,
+    plan_stage,
+    plan_validation,
+)
+from dataprep.plan.shard_rows import ShardRows, shard_rows
+from dataprep.plan.stage_plan import (
+    ROWS_PER_SHARD,
+    ShardPlan,
+    StagePlan,
+    StreamPlan,
+    StreamRange,
+    StreamSize,
+)
+from dataprep.plan.table import PlanRow, plan_json, plan_table, plan_text
+
+__all__ = [
+    "ROWS_PER_SHARD",
+    "PlanRow",
+    "ShardPlan",
+    "ShardRows",
+    "StagePlan",
+    "StreamPlan",
+    "StreamRange",
+    "StreamSize",
+    "largest_tokens",
+    "plan_json",
+    "plan_mixture",
+    "plan_stage",
+    "plan_table",
+    "plan_text",
+    "plan_validation",
+    "shard_rows",
+]
