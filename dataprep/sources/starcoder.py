@@ -1,0 +1,80 @@
+"""StarCoderData: one folder for each language and four special ones, each with its own columns.
+
+The text is ``content`` everywhere. In the language folders it may begin with the tags
+``<reponame>``, ``<filename>`` and ``<gh_stars>``; they belong to the text and stay in it. All
+other columns go to ``meta`` under their raw names: the special folders' columns differ between
+copies of the corpus, so what a file has is taken from the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dataprep.sources.catalog import Columns, CorpusEntry
+from dataprep.sources.fields import Codes
+from dataprep.sources.generic import GenericAdapter, Row
+
+_STARS = "max_stars_count"
+
+
+class StarCoderAdapter(GenericAdapter):
+    """Reads StarCoderData; each kind of folder has its own column map."""
+
+    def __init__(self, entry: CorpusEntry, subset: str | None) -> None:
+        super().__init__(entry, subset)
+        self.columns = _COLUMNS_OF.get(self.settings.name, language_columns)(self.settings.columns)
+
+    def prepare_rows(self, rows: list[Row]) -> Codes | None:
+        """Write star counts as whole numbers: some files have them as floating point."""
+        for row in rows:
+            stars = row.get(_STARS)
+            if isinstance(stars, float):
+                row[_STARS] = int(stars) if stars.is_integer() else None
+        return None
+
+    def prepare_columns(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Codes | None]:
+        """Write star counts as whole numbers: some files have them as floating point, NaN for none."""
+        if _STARS not in batch.schema.names:
+            return batch, None
+        position = batch.schema.names.index(_STARS)
+        stars = batch.column(position)
+        if not pa.types.is_floating(stars.type):
+            return batch, None
+        whole = pc.if_else(pc.is_finite(stars), pc.floor(stars), pa.scalar(None, stars.type))
+        return batch.set_column(position, _STARS, whole.cast(pa.int64(), safe=False)), None
+
+
+def language_columns(columns: Columns) -> Columns:
+    """A language folder: repository, path and stars of the file go to ``meta``."""
+    return columns
+
+
+def issue_columns(columns: Columns) -> Columns:
+    """``github-issues-filtered-structured``: repository and numbers of the issue go to ``meta``."""
+    return columns
+
+
+def commit_columns(columns: Columns) -> Columns:
+    """``git-commits-cleaned``: commit, repositories and file names go to ``meta``; its license is the code's."""
+    return columns.model_copy(update={"license": "license"})
+
+
+def notebook_columns(columns: Columns) -> Columns:
+    """``jupyter-structured-clean-dedup``: each notebook has a ``license``."""
+    return columns.model_copy(update={"license": "license"})
+
+
+def script_columns(columns: Columns) -> Columns:
+    """``jupyter-scripts-dedup-filtered``: notebooks turned into scripts; the license where there is one."""
+    return columns.model_copy(update={"license": "license"})
+
+
+_COLUMNS_OF: dict[str, Callable[[Columns], Columns]] = {
+    "github-issues-filtered-structured": issue_columns,
+    "git-commits-cleaned": commit_columns,
+    "jupyter-structured-clean-dedup": notebook_columns,
+    "jupyter-scripts-dedup-filtered": script_columns,
+}
