@@ -12,11 +12,13 @@ done again.
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import dataprep
 from dataprep import storage
 from dataprep.errors import ArtifactError
 
@@ -220,3 +222,9 @@ def sum_counts(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
         for name, value in one.items():
             total[name] = total.get(name, 0) + value
     return dict(sorted(total.items()))
+
+
+def package_versions(*names: str) -> dict[str, str]:
+    """Return the versions of dataprep and of the packages that shape an artifact's bytes."""
+    versions = {name: importlib.metadata.version(name) for name in names}
+    return dict(sorted({"dataprep": dataprep.__version__, **versions}.items()))

@@ -1,0 +1,296 @@
+"""The command line ``dataprep``: build, look at, check and trace mixtures.
+
+Exit status: 0 fine; 1 a check or the build failed; 2 wrong usage or input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dataprep
+from dataprep.errors import ConfigError, DataprepError, MissingExtraError
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status. Errors become one message, not a traceback."""
+    options = parse(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(
+        level=logging.DEBUG if options.debug else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    if not options.debug:
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    command: Command = options.command
+    try:
+        return command(options)
+    except DataprepError as error:
+        return _report(options, str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in ("dataprep", "pipelines"):
+            raise
+        missing = MissingExtraError(module=error.name, extra="pipeline", purpose=f"dataprep {options.name}")
+        return _report(options, str(missing), missing.exit_code)
+    except KeyboardInterrupt:
+        return _report(options, "stopped; the same command continues where it stopped", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        return _report(options, f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
+    except Exception as error:
+        return _report(options, f"internal error, please report it: {type(error).__name__}: {error}", 1)
+
+
+def _report(options: argparse.Namespace, message: str, status: int) -> int:
+    if options.debug and sys.exc_info()[0] is not None:
+        logging.getLogger(__name__).exception("traceback")
+    print(f"dataprep {options.name}: {message}", file=sys.stderr)
+    return status
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line; what stands behind ``--`` goes to Beam unchanged."""
+    own, beam_options = list(arguments), []
+    if "--" in own:
+        cut = own.index("--")
+        own, beam_options = own[:cut], own[cut + 1 :]
+    options = _parser().parse_args(own)
+    if beam_options and options.name not in ("build", "demo"):
+        _parser().error(f"{options.name} takes no Beam options, got {' '.join(beam_options)}")
+    options.beam_options = tuple(beam_options)
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dataprep", description="From raw corpora to a trainer's batches, by one recipe."
+    )
+    parser.add_argument("--version", action="version", version=f"dataprep {dataprep.__version__}")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+
+    build = _add(
+        commands,
+        "build",
+        _build,
+        "build a mixture: raw corpora in, shards out",
+        "dataprep build stablelm-2-1_6b --data-root /data/raw --output /data/built --tokens 20B",
+    )
+    build.add_argument(
+        "mixture", metavar="MIXTURE", help="a mixture's YAML file, or the name of one that ships"
+    )
+    build.add_argument(
+        "--output", required=True, metavar="DIR", help="folder or s3://, gs:// prefix for all artifacts"
+    )
+    build.add_argument("--data-root", metavar="DIR", help="take DIR/<corpus> in place of the hub")
+    _add_scaling(build)
+    build.add_argument("--stage", metavar="NAME", help="write the shards of this stage only")
+    build.add_argument("--vocab", metavar="PATH", help="vocabulary file, or a folder that holds it")
+    build.add_argument(
+        "--missing",
+        choices=("error", "skip"),
+        default="error",
+        help="what to do when a corpus of the mixture is not there: stop and list them (default), "
+        "or leave them out and renormalise the weights",
+    )
+    build.add_argument(
+        "--catalog", metavar="FILE", help="a catalogue of your own corpora, beside the one that ships"
+    )
+    build.add_argument(
+        "--skip-bad-files",
+        action="store_true",
+        help="count truncated, empty and unreadable files instead of stopping",
+    )
+    build.add_argument(
+        "--workers", type=_positive, metavar="N", help="local worker processes (default: one per core)"
+    )
+    build.add_argument(
+        "--exchange",
+        choices=("files", "shuffle"),
+        help="how tokens reach their bin: spill files on shared storage, or the engine's shuffle",
+    )
+
+    plan = _add(
+        commands,
+        "plan",
+        _plan,
+        "print what a build would take from each source",
+        "dataprep plan stablelm-2-1_6b --output /data/built --tokens 20B",
+    )
+    plan.add_argument(
+        "mixture", metavar="MIXTURE", help="a mixture's YAML file, or the name of one that ships"
+    )
+    plan.add_argument("--output", required=True, metavar="DIR", help="output folder of the build")
+    _add_scaling(plan)
+    plan.add_argument("--json", action="store_true", help="print JSON")
+
+    stats = _add(
+        commands,
+        "stats",
+        _stats,
+        "print what a build read, dropped, kept and mixed",
+        "dataprep stats /data/built",
+    )
+    stats.add_argument("folder", metavar="DIR", help="output folder of a build")
+    stats.add_argument("--mixture", metavar="NAME", help="which build, where the folder holds several")
+    stats.add_argument("--json", action="store_true", help="print JSON")
+
+    verify = _add(
+        commands, "verify", _verify, "read everything again and check it", "dataprep verify /data/built"
+    )
+    verify.add_argument("folder", metavar="DIR", help="output folder of a build, or one artifact's folder")
+    verify.add_argument("--json", action="store_true", help="print JSON")
+
+    trace = _add(
+        commands,
+        "trace",
+        _trace,
+        "show the raw documents behind a row of the shards",
+        "dataprep trace /data/built --row 12345",
+    )
+    trace.add_argument(
+        "folder", metavar="DIR", help="output folder of a build, or the folder of one stage's shards"
+    )
+    trace.add_argument(
+        "--row", required=True, type=_natural, metavar="N", help="row number in the stage, from 0"
+    )
+    trace.add_argument("--stage", metavar="NAME", help="stage of the mixture (default: the first)")
+    trace.add_argument("--mixture", metavar="NAME", help="which build, where the folder holds several")
+    trace.add_argument("--json", action="store_true", help="print JSON")
+
+    demo = _add(
+        commands,
+        "demo",
+        _demo,
+        "build a small mixture from what is on this machine",
+        "dataprep demo --output demo-output",
+    )
+    demo.add_argument(
+        "--output", default="demo-output", metavar="DIR", help="where to write (default: demo-output)"
+    )
+    demo.add_argument("--vocab", metavar="PATH", help="a real vocabulary file, or a folder that holds it")
+    demo.add_argument(
+        "--workers", type=_positive, metavar="N", help="local worker processes (default: one per core)"
+    )
+    return parser
+
+
+def _add(commands: Any, name: str, command: Command, summary: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show log lines and tracebacks")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_scaling(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tokens", type=_tokens, metavar="N", help="scale the mixture to N tokens, e.g. 20M or 1.5B"
+    )
+    parser.add_argument("--seed", type=_natural, metavar="N", help="seed in place of the mixture's own")
+
+
+def _natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, got {text}")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, got {text}")
+    return value
+
+
+def _tokens(text: str) -> int:
+    from dataprep.mixture import parse_count
+
+    try:
+        return parse_count(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _build(options: argparse.Namespace) -> int:
+    from dataprep.report import summarise
+    from pipelines.build import BuildOptions, build
+
+    result = build(
+        options.mixture,
+        BuildOptions(
+            output=options.output,
+            data_root=options.data_root,
+            tokens=options.tokens,
+            stage=options.stage,
+            seed=options.seed,
+            vocab=options.vocab,
+            skip_missing=options.missing == "skip",
+            catalog=options.catalog,
+            skip_bad_files=options.skip_bad_files,
+            workers=options.workers,
+            exchange=options.exchange,
+            beam_options=options.beam_options,
+        ),
+        announce=print,
+    )
+    print(summarise(result.output, result.mixture.name).to_text())
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from dataprep.mixture import load_mixture
+    from pipelines.build import configured
+    from pipelines.planning import preview
+
+    mixture = configured(load_mixture(options.mixture), tokens=options.tokens, seed=options.seed)
+    print(preview(mixture, output=options.output, as_json=options.json))
+    return 0
+
+
+def _stats(options: argparse.Namespace) -> int:
+    from dataprep.report import summarise
+
+    summary = summarise(options.folder, options.mixture)
+    print(json.dumps(summary.to_json(), indent=2, ensure_ascii=False) if options.json else summary.to_text())
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from dataprep.verification import verify_output
+
+    report = verify_output(options.folder)
+    print(json.dumps(report.to_json(), indent=2) if options.json else report.to_text())
+    return 0 if report.ok else 1
+
+
+def _trace(options: argparse.Namespace) -> int:
+    from dataprep.tracing import trace_row
+
+    trace = trace_row(options.folder, options.row, stage=options.stage, mixture=options.mixture)
+    print(json.dumps(trace.to_json(), indent=2, ensure_ascii=False) if options.json else trace.to_text())
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from pipelines.demo import run_demo
+
+    return run_demo(
+        options.output, vocab=options.vocab, workers=options.workers, beam_options=options.beam_options
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
