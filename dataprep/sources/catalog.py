@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -252,7 +253,7 @@ class Catalog(Frozen):
     @model_validator(mode="after")
     def _numbers_do_not_overlap(self) -> Catalog:
         entries = sorted(self.corpora.values(), key=lambda entry: entry.number)
-        for before, after in zip(entries, entries[1:]):
+        for before, after in pairwise(entries):
             if before.number + before.reserved > after.number:
                 raise ValueError(
                     f"corpora.{after.name}.number: {after.number} is reserved for {before.name!r} "

@@ -17,7 +17,7 @@ from typing import IO, Any, Literal
 
 import zstandard
 
-from dataprep.errors import BadInputError
+from dataprep.sources.damage import DAMAGED, TRUNCATED, DamagedFileError
 
 Compression = Literal["none", "zstd", "gzip", "xz"]
 
@@ -33,8 +33,6 @@ _MAGIC: tuple[tuple[Compression, tuple[bytes, ...]], ...] = (
 )
 MAGIC_BYTES = 6
 """How many bytes ``compression_of`` wants to see."""
-WAY_OUT = "fetch the file again, or count it as skipped with --skip-bad-files"
-"""What to do about a damaged file; ends every message about one."""
 
 
 def compression_of(head: bytes) -> Compression:
@@ -45,14 +43,14 @@ def compression_of(head: bytes) -> Compression:
     return "none"
 
 
-def decompressed(stream: IO[bytes], compression: Compression, *, place: str) -> Iterator[bytes]:
+def decompressed(stream: IO[bytes], compression: Compression, *, path: str) -> Iterator[bytes]:
     """Yield the content of a stream in pieces.
 
     Args:
-        place: The file's name, for messages.
+        path: The file's name, for messages.
 
     Raises:
-        BadInputError: the data is damaged, or ends before its end mark.
+        DamagedFileError: the data is damaged, or ends before its end mark.
     """
     if compression == "none":
         while piece := stream.read(_INPUT_BYTES * 4):
@@ -71,8 +69,10 @@ def decompressed(stream: IO[bytes], compression: Compression, *, place: str) -> 
             try:
                 piece = decoder.decompress(data)
             except (zstandard.ZstdError, zlib.error, lzma.LZMAError) as error:
-                raise BadInputError(
-                    f"{place}: damaged {compression} data before byte {consumed:,} of the file ({error}): {WAY_OUT}"
+                raise DamagedFileError(
+                    path,
+                    reason=DAMAGED,
+                    detail=f"damaged {compression} data before byte {consumed:,} of the file ({error})",
                 ) from error
             if piece:
                 yield piece
@@ -80,8 +80,10 @@ def decompressed(stream: IO[bytes], compression: Compression, *, place: str) -> 
             if decoder.eof:
                 data, decoder = decoder.unused_data, None
     if decoder is not None:
-        raise BadInputError(
-            f"{place}: cut off: the {compression} data stops in the middle after {consumed:,} bytes: {WAY_OUT}"
+        raise DamagedFileError(
+            path,
+            reason=TRUNCATED,
+            detail=f"cut off, the {compression} data stops in the middle after {consumed:,} bytes",
         )
 
 

@@ -47,11 +47,13 @@ class GenericAdapter:
             SourceError: names the column, what was found, and the nearest.
         """
         if self.text_column not in names:
-            found = ", ".join(repr(name) for name in sorted(names)) or "nothing"
+            found = ", ".join(repr(name) for name in sorted(names)) or "no column at all"
+            guess = nearest(self.text_column, names)
             raise SourceError(
-                f"{place}: no text column {self.text_column!r}; found {found}; "
-                f"{nearest(self.text_column, names)}. Is this a file of {self.entry.name!r}? The text column "
-                f"is corpora.{self.entry.name}.columns.text in the catalogue"
+                f"{place}: no text column {self.text_column!r}; found {found}"
+                + (f"; {guess}" if guess.startswith("did you mean") else ".")
+                + f" Is this a file of {self.entry.name!r}? If so, name its text column in the catalogue as "
+                f"corpora.{self.entry.name}.columns.text"
             )
 
     def fields_of_rows(self, rows: list[Row]) -> Fields:

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from dataprep import storage
+from dataprep.sources import access
 from dataprep.storage import FileInfo
 
 WHOLE_FILE_BYTES = 16 << 20
@@ -33,25 +33,12 @@ def identities(files: Sequence[FileInfo]) -> list[str]:
 
 def content_identity(file: FileInfo) -> str:
     """Return the identity of a file: ``sha256:`` or ``probes:`` and 64 hexadecimal digits."""
-    if file.size_bytes <= WHOLE_FILE_BYTES:
-        return "sha256:" + storage.sha256_of(file.path)
-    digest = hashlib.sha256(file.size_bytes.to_bytes(8, "little"))
-    for data in _probes(file):
-        digest.update(data)
-    return "probes:" + digest.hexdigest()
-
-
-def _probes(file: FileInfo) -> Sequence[bytes]:
-    last = file.size_bytes - PROBE_BYTES
+    size_bytes = file.size_bytes
+    if size_bytes <= WHOLE_FILE_BYTES:
+        return "sha256:" + access.sha256_of(file.path, size_bytes=size_bytes)
+    last = size_bytes - PROBE_BYTES
     starts = [last * i // (NUM_PROBES - 1) for i in range(NUM_PROBES)]
-    if storage.is_local(file.path):
-        probes = []
-        with storage.open_input(file.path) as stream:
-            for start in starts:
-                stream.seek(start)
-                probes.append(stream.read(PROBE_BYTES))
-        return probes
-    fs, inside = storage.filesystem(file.path)
-    ends = [start + PROBE_BYTES for start in starts]
-    ranges: Sequence[bytes] = fs.cat_ranges([inside] * NUM_PROBES, starts, ends, on_error="raise")
-    return ranges
+    digest = hashlib.sha256(size_bytes.to_bytes(8, "little"))
+    for probe in access.read_ranges(file.path, starts, num_bytes=PROBE_BYTES, size_bytes=size_bytes):
+        digest.update(probe)
+    return "probes:" + digest.hexdigest()

@@ -20,6 +20,9 @@ from dataprep.sources.catalog import CorpusEntry, HubDataset, HubFiles, HubUrlLi
 from dataprep.sources.identity import identities
 from dataprep.storage import FileInfo
 
+_MAX_NAMED = 8
+"""Names of found files that a message lists."""
+
 
 @dataclass(frozen=True)
 class RawFile:
@@ -47,6 +50,8 @@ class Collection:
     subset: str | None
     root: str
     files: tuple[RawFile, ...]
+    streamed: bool = False
+    """The files are shards of a dataset that the ``datasets`` library streams."""
 
 
 def resolve_collections(
@@ -99,7 +104,9 @@ def resolve_collection(entry: CorpusEntry, subset: str | None, *, data_root: str
     if data_root is None and isinstance(entry.hub, HubDataset):
         shards = hub.dataset_shards(entry)
         files = tuple(RawFile(i, one.path, one.origin, 0, one.identity) for i, one in enumerate(shards))
-        return Collection(name, entry.collection_number(subset), entry.name, subset, entry.hub.path, files)
+        return Collection(
+            name, entry.collection_number(subset), entry.name, subset, entry.hub.path, files, streamed=True
+        )
     root = _root_of(entry, data_root)
     listed = _listed(entry, subset, root, from_hub=data_root is None)
     if not listed:
@@ -157,33 +164,36 @@ def _origin(path: str, root: str) -> str:
 
 def _nothing_found(entry: CorpusEntry, subset: str | None, root: str, data_root: str | None) -> str:
     """Say what was looked for, what is there instead, the nearest, and what to do."""
-    name = entry.collection_name(subset)
     looked_for = " or ".join(storage.join(root, glob) for glob in entry.globs_of(subset))
-    place, wanted = (data_root or root), entry.local_name
-    if data_root is not None and storage.exists(root):
-        first = (entry.globs_of(subset) or ("",))[0].split("/", 1)[0]
-        place, wanted = root, first
-        if subset is not None and storage.exists(storage.join(root, subset)):
-            place, wanted = storage.join(root, subset), ""
+    way_out = f"Give --data-root, or see {entry.homepage}"
+    if data_root is not None:
+        hub_location = "leave --data-root away to take the hub location"
+        way_out = "Put the files there, or " + (hub_location if entry.hub is not None else entry.no_hub)
+    found = _what_is_there(entry, subset, root, data_root)
+    return f"no raw file for {entry.collection_name(subset)}: looked for {looked_for}; {found}. {way_out}"
+
+
+def _what_is_there(entry: CorpusEntry, subset: str | None, root: str, data_root: str | None) -> str:
+    """Describe the deepest folder on the way to the raw files that is there."""
+    wanted = [entry.local_name] if data_root is not None else []
+    wanted += (entry.globs_of(subset) or ("",))[0].split("/")[:-1]
+    place = data_root if data_root is not None else root
     names = _names_in(place)
     if names is None:
-        there = f"{place} is not there"
-    elif not names:
-        there = f"{place} is empty"
-    else:
-        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-        guess = nearest(wanted, names) if wanted else ""
-        there = f"{place} holds {shown}" + (f" ({guess})" if guess.startswith("did you mean") else "")
-    advice = (
-        "leave --data-root away to take the hub location"
-        if data_root is not None and entry.hub is not None
-        else entry.no_hub or f"see {entry.homepage}"
-    )
-    return (
-        f"no raw file for {name}: looked for {looked_for}; {there}. Put the files there, or {advice}"
-        if data_root is not None
-        else f"no raw file for {name}: looked for {looked_for}; {there}. Give --data-root, or see {entry.homepage}"
-    )
+        return f"{place} is not there"
+    for name in wanted:
+        below = _names_in(storage.join(place, name)) if name in names else None
+        if below is None:
+            guess = nearest(name, names)
+            hint = f" ({guess})" if guess.startswith("did you mean") else ""
+            return f"{place} has no folder {name!r}, it holds {_shortened(names)}{hint}"
+        place, names = storage.join(place, name), below
+    return f"{place} holds {_shortened(names)}"
+
+
+def _shortened(names: list[str]) -> str:
+    rest = len(names) - _MAX_NAMED
+    return (", ".join(names[:_MAX_NAMED]) or "nothing") + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _names_in(place: str) -> list[str] | None:

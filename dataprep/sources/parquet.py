@@ -5,19 +5,24 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dataprep import storage
-from dataprep.errors import BadInputError, BuildError, SourceError
-from dataprep.sources.compression import WAY_OUT
+from dataprep.errors import SourceError
+from dataprep.sources import access
+from dataprep.sources.damage import DAMAGED, EMPTY, TRUNCATED, WRONG_FORMAT, DamagedFileError
 from dataprep.sources.fields import CODE_OF, Codes
 
 _MAX_BATCH_ROWS = 65_536
-_READ_BLOCK_BYTES = 8 << 20
+_MAGIC = b"PAR1"
+_FOOTER_END_BYTES = 8
+"""A file ends with the footer's length in 4 bytes and the magic."""
+_FOOTER_BUFFER_BYTES = 128 << 10
+"""Footers are tens of kilobytes; fetching more for thousands of remote files would take long."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,14 @@ def read_shape(path: str, *, size_bytes: int) -> ParquetShape:
     """Read the footer of a Parquet file.
 
     Raises:
-        BadInputError: empty, cut, or no Parquet file.
+        DamagedFileError: empty, cut, or no Parquet file.
     """
-    if size_bytes == 0:
-        raise BadInputError(f"{path}: empty (0 bytes), not a Parquet file: {WAY_OUT}")
-    with _opened(path) as file, damage_explained(path):
+    with access.opened(path, size_bytes=size_bytes, buffer_bytes=_FOOTER_BUFFER_BYTES) as stream:
+        _check_ends(path, stream, size_bytes=size_bytes)
+    with (
+        _opened(path, size_bytes=size_bytes, buffer_bytes=_FOOTER_BUFFER_BYTES) as file,
+        _damage_explained(path),
+    ):
         groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
         return ParquetShape(
             schema=file.schema_arrow,
@@ -90,6 +98,7 @@ def read_row_groups(
     path: str,
     groups: range,
     *,
+    size_bytes: int,
     text_column: str,
     ignored: Sequence[str],
     batch_bytes: int,
@@ -97,16 +106,16 @@ def read_row_groups(
     """Yield the rows of some row groups in order, about ``batch_bytes`` of text at a time.
 
     Raises:
-        BadInputError: the data of a page is damaged.
+        DamagedFileError: the data of a page is damaged.
     """
-    with _opened(path) as file:
+    with _opened(path, size_bytes=size_bytes) as file:
         names = [name for name in file.schema_arrow.names if name not in ignored]
         batch_rows = _batch_rows(file.metadata, groups, text_column, batch_bytes)
         batches = file.iter_batches(
             batch_size=batch_rows, row_groups=groups, columns=names, use_threads=False
         )
         while True:
-            with damage_explained(path):
+            with _damage_explained(path):
                 batch = next(batches, None)
             if batch is None:
                 return
@@ -177,40 +186,53 @@ def _cuts(text: pa.LargeStringArray, batch_bytes: int) -> Iterator[tuple[int, in
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[pq.ParquetFile]:
+def _opened(
+    path: str, *, size_bytes: int, buffer_bytes: int = access.BUFFER_BYTES
+) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file, local or remote."""
-    if storage.is_local(path):
-        source = storage.local_path(path)
-        with damage_explained(path):
-            file = pq.ParquetFile(source, page_checksum_verification=True)
-        with file:
-            yield file
-        return
-    with storage.open_input(path, block_size_bytes=_READ_BLOCK_BYTES) as stream:
-        with damage_explained(path):
+    with access.opened(path, size_bytes=size_bytes, buffer_bytes=buffer_bytes) as stream:
+        with _damage_explained(path):
             file = pq.ParquetFile(stream, page_checksum_verification=True)
         with file:
             yield file
 
 
 @contextlib.contextmanager
-def damage_explained(path: str) -> Iterator[None]:
-    """Turn Arrow's errors into one that names the file and tells damage from an unreachable disk.
+def _damage_explained(path: str) -> Iterator[None]:
+    """Turn Arrow's errors into one that names the file.
 
     Raises:
-        BadInputError: the bytes are not what they should be.
-        BuildError: the bytes cannot be had: a disk, network or permission error.
+        DamagedFileError: the bytes are not what they should be.
     """
     try:
         yield
-    except pa.ArrowException as error:
-        raise BadInputError(f"{path}: no readable Parquet file ({_first_line(error)}): {WAY_OUT}") from error
-    except OSError as error:
+    except (pa.ArrowException, OSError) as error:
         # Arrow reports damaged pages as OSError too; only the system's own errors carry a number.
-        if error.errno is None and storage.is_local(path):
-            raise BadInputError(f"{path}: damaged Parquet data ({_first_line(error)}): {WAY_OUT}") from error
-        raise BuildError(f"{path}: cannot be read ({_first_line(error)})") from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        detail = f"damaged Parquet data ({(str(error).strip() or type(error).__name__).splitlines()[0]})"
+        raise DamagedFileError(path, reason=DAMAGED, detail=detail) from error
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _check_ends(path: str, stream: IO[bytes], *, size_bytes: int) -> None:
+    """Check that a file begins and ends as a Parquet file does.
+
+    Raises:
+        DamagedFileError: it is empty, cut, or no Parquet file.
+    """
+    if size_bytes == 0:
+        raise DamagedFileError(path, reason=EMPTY, detail="empty (0 bytes), no Parquet file")
+    head = stream.read(len(_MAGIC))
+    if head != _MAGIC:
+        raise DamagedFileError(path, reason=WRONG_FORMAT, detail=f"no Parquet file (it begins with {head!r})")
+    stream.seek(max(0, size_bytes - _FOOTER_END_BYTES))
+    end = stream.read(_FOOTER_END_BYTES)
+    footer_bytes = int.from_bytes(end[:4], "little")
+    if end[4:] != _MAGIC:
+        raise DamagedFileError(path, reason=TRUNCATED, detail="cut off, the Parquet footer is missing")
+    if footer_bytes + _FOOTER_END_BYTES + len(_MAGIC) > size_bytes:
+        raise DamagedFileError(
+            path,
+            reason=WRONG_FORMAT,
+            detail=f"no Parquet file ({size_bytes} bytes, too few for its own footer)",
+        )

@@ -48,10 +48,11 @@ class PileAdapter(GenericAdapter):
         """
         super().check_columns(names, place=place)
         if "meta" not in names and _NAME not in names:
+            found = ", ".join(repr(name) for name in sorted(names))
             raise SourceError(
-                f"{place}: no column 'meta', only {', '.join(repr(name) for name in sorted(names))}. Without "
-                "meta.pile_set_name the books of Books3 cannot be recognised and removed, so this copy of "
-                "The Pile is refused (EleutherAI/the_pile_deduplicated is such a copy): use one that kept meta"
+                f"{place}: no column 'meta', only {found}. Without meta.pile_set_name the books of "
+                "Books3 cannot be recognised and removed, so this copy of The Pile is refused "
+                "(EleutherAI/the_pile_deduplicated is such a copy): use one that kept meta"
             )
 
     def fields_of_rows(self, rows: list[Row]) -> Fields:

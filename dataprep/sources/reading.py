@@ -6,8 +6,6 @@ read, or why this corpus must not contribute it. Only kept rows have a text.
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO
@@ -15,21 +13,20 @@ from typing import IO
 import numpy as np
 import pyarrow as pa
 
-from dataprep import storage
 from dataprep.documents import BAD_ROW_REASONS
-from dataprep.errors import BadInputError, BuildError
-from dataprep.sources import hub, parquet
+from dataprep.errors import BadInputError
+from dataprep.sources import access, hub, parquet
 from dataprep.sources.adapters import adapter_of
 from dataprep.sources.catalog import CorpusEntry, HubDataset
 from dataprep.sources.compression import decompressed
+from dataprep.sources.damage import DamagedFileError
 from dataprep.sources.fields import VERDICTS, Codes, Fields, assemble
 from dataprep.sources.generic import GenericAdapter
 from dataprep.sources.jsonl import RowBatch, lines_of, pieces_of_range, read_rows
 from dataprep.sources.parquet import ColumnBatch
-from dataprep.sources.splitting import WorkItem
+from dataprep.sources.splitting import Damage, WorkItem
 
 DEFAULT_BATCH_BYTES = 8 << 20
-_READ_BLOCK_BYTES = 8 << 20
 _DATASET_BATCH_ROWS = 1_000
 
 
@@ -39,6 +36,8 @@ class SkippedFile:
 
     origin: str
     reason: str
+    """One of ``damage.FILE_REASONS``."""
+    detail: str
 
 
 @dataclass
@@ -80,17 +79,18 @@ def read_batches(
         report: Counts what is read.
 
     Raises:
-        BadInputError: the file is damaged; names it.
+        DamagedFileError: the file is damaged; names it.
         BuildError: the file cannot be read, or changed since it was listed.
     """
     report = ReadReport() if report is None else report
-    if item.damage or skip_bad_files:
-        reason = item.damage or _damage_of(item, entry)
-        if reason:
-            if not skip_bad_files:
-                raise BadInputError(reason)
-            report.skipped_files.append(SkippedFile(item.origin, reason))
-            return
+    damage = item.damage
+    if damage is not None and not skip_bad_files:
+        raise DamagedFileError(item.path, reason=damage.reason, detail=damage.detail)
+    if skip_bad_files:
+        damage = damage or _damage_of(item, entry)
+    if damage is not None:
+        report.skipped_files.append(SkippedFile(item.origin, damage.reason, damage.detail))
+        return
     adapter = adapter_of(entry, item.subset)
     subsets = list(entry.subsets)
     first_row = item.first_row
@@ -125,7 +125,7 @@ def _raw_batches(
 
 
 def _jsonl_rows(item: WorkItem, adapter: GenericAdapter, batch_bytes: int) -> Iterator[RowBatch]:
-    with _opened(item) as stream:
+    with access.opened(item.path, size_bytes=item.size_bytes) as stream:
         lines = lines_of(_pieces(item, stream), at_file_start=item.start == 0)
         yield from read_rows(lines, text_key=adapter.text_column, batch_bytes=batch_bytes)
 
@@ -133,7 +133,7 @@ def _jsonl_rows(item: WorkItem, adapter: GenericAdapter, batch_bytes: int) -> It
 def _pieces(item: WorkItem, stream: IO[bytes]) -> Iterator[bytes]:
     if item.compression == "none":
         return pieces_of_range(stream, item.start, item.stop)
-    return decompressed(stream, item.compression, place=item.path)
+    return decompressed(stream, item.compression, path=item.path)
 
 
 def _column_batches(
@@ -141,10 +141,10 @@ def _column_batches(
 ) -> Iterator[ColumnBatch]:
     ignored = adapter.columns.ignored
     if item.format == "parquet":
-        _check_unchanged(item)
         yield from parquet.read_row_groups(
             item.path,
             range(item.start, item.stop),
+            size_bytes=item.size_bytes,
             text_column=adapter.text_column,
             ignored=ignored,
             batch_bytes=batch_bytes,
@@ -159,50 +159,20 @@ def _column_batches(
         yield from parquet.column_batches(wanted, text_column=adapter.text_column, batch_bytes=batch_bytes)
 
 
-def _damage_of(item: WorkItem, entry: CorpusEntry) -> str:
-    """Read an item only to find damage; return what is wrong, empty when nothing is."""
+def _damage_of(item: WorkItem, entry: CorpusEntry) -> Damage | None:
+    """Read an item only to find damage."""
     adapter = adapter_of(entry, item.subset)
     try:
         if item.format == "parquet":
             for _ in _column_batches(item, entry, adapter, DEFAULT_BATCH_BYTES):
                 pass
         elif item.compression != "none":
-            with _opened(item) as stream:
-                for _ in decompressed(stream, item.compression, place=item.path):
+            with access.opened(item.path, size_bytes=item.size_bytes) as stream:
+                for _ in decompressed(stream, item.compression, path=item.path):
                     pass
-    except BadInputError as error:
-        return str(error)
-    return ""
-
-
-@contextlib.contextmanager
-def _opened(item: WorkItem) -> Iterator[IO[bytes]]:
-    """Open an item's file; an error of the disk or network is told apart from damage."""
-    _check_unchanged(item)
-    try:
-        with storage.open_input(item.path, block_size_bytes=_READ_BLOCK_BYTES) as stream:
-            yield stream
-    except OSError as error:
-        raise BuildError(f"{item.path}: cannot be read ({error})") from error
-
-
-def _check_unchanged(item: WorkItem) -> None:
-    """Check that a local file still has the size it was listed with.
-
-    Raises:
-        BuildError: it has not, or is gone.
-    """
-    if not storage.is_local(item.path):
-        return
-    try:
-        size = os.path.getsize(storage.local_path(item.path))
-    except OSError as error:
-        raise BuildError(f"{item.path}: cannot be read ({error.strerror})") from error
-    if size != item.size_bytes:
-        raise BuildError(
-            f"{item.path}: has {size:,} bytes, but had {item.size_bytes:,} when the build began. Do not change "
-            "raw files while a build runs; start the build again"
-        )
+    except DamagedFileError as error:
+        return Damage(error.reason, error.detail)
+    return None
 
 
 def check_bad_ratio(
