@@ -1,0 +1,66 @@
+"""Presets: which signals a kind of source is measured by, and which filters judge it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import Field
+
+from dataprep.errors import ConfigError, nearest
+from dataprep.filters.prose import C4, FineWeb, GopherQuality, GopherRepetition, Language, NotEmpty
+from dataprep.filters.rules import Rule
+from dataprep.signals import LanguageSignals, SignalFamily, SizeSignals, WebTextSignals
+from dataprep.yaml_models import Frozen
+
+Filter = Annotated[
+    NotEmpty | GopherQuality | GopherRepetition | C4 | FineWeb | Language | Rule,
+    Field(discriminator="kind"),
+]
+
+
+class Preset(Frozen):
+    """Signal families to measure and filters to apply, in order."""
+
+    name: str
+    families: tuple[SignalFamily, ...]
+    filters: tuple[Filter, ...]
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Return the rules of all filters, in order."""
+        return tuple(rule for one in self.filters for rule in one.rules())
+
+
+_PROSE = (SizeSignals(), WebTextSignals(), LanguageSignals())
+
+_PRESETS = (
+    Preset(name="none", families=(SizeSignals(),), filters=(NotEmpty(),)),
+    Preset(
+        name="web_en",
+        families=_PROSE,
+        filters=(NotEmpty(), Language(), GopherRepetition(), GopherQuality(), C4(), FineWeb()),
+    ),
+    Preset(name="web_multilingual", families=_PROSE, filters=(NotEmpty(), Language(min_score=None))),
+    Preset(name="curated", families=_PROSE, filters=(NotEmpty(),)),
+    Preset(name="books", families=_PROSE, filters=(NotEmpty(),)),
+    Preset(name="code", families=(SizeSignals(),), filters=(NotEmpty(),)),
+)
+
+PRESETS = MappingProxyType({preset.name: preset for preset in _PRESETS})
+"""The packaged presets by name."""
+
+
+def resolve_preset(name: str) -> Preset:
+    """Return a packaged preset.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"filter preset {name!r} is not known: {nearest(name, PRESETS)}")
+    return PRESETS[name]
+
+
+def preset_identity(name: str) -> dict[str, object]:
+    """Return everything that shapes a preset's signals and verdicts, as JSON values."""
+    return resolve_preset(name).model_dump(mode="json")
