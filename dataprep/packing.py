@@ -19,9 +19,12 @@ import numpy.typing as npt
 
 from dataprep.kernels import kernel, read, write
 from dataprep.shards import ENDS_DOCUMENT, REPEATS_TOKEN, STARTS_DOCUMENT, TRUNCATED, Rows
-from dataprep.tokens import TokenSpan
+from dataprep.tokens import TokenSpan, TokenStore
 
 Int64Array = npt.NDArray[np.int64]
+
+_READ_ON_TOKENS = 1 << 16
+"""First guess of how far a document goes on behind the range in which it begins."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ def pack_concat(span: TokenSpan, form: RowFormat, *, source: int, repeats_first:
         source: source id of the rows.
         repeats_first: whether the span's first token is also the last of an earlier row; false
             only at the very start of the stream.
+
+    Returns: the rows; their ``tokens`` are a read-only view of the span, where rows overlap.
     """
     length = form.sequence_length
     num_rows, rest = divmod(len(span.tokens) - 1, length)
@@ -71,7 +76,7 @@ def pack_concat(span: TokenSpan, form: RowFormat, *, source: int, repeats_first:
     repeats[0] = repeats_first
     n_tok = np.full(num_rows, length + 1, dtype=np.uint32)
     return Rows(
-        tokens=windows.copy(),
+        tokens=windows,
         source=np.full(num_rows, source, dtype=np.uint16),
         epoch=span.epoch[first].astype(np.uint8),
         n_tok=n_tok,
@@ -142,6 +147,39 @@ def pack_best_fit(span: TokenSpan, form: RowFormat, *, source: int) -> Rows:
     )
 
 
+def read_documents(store: TokenStore, class_name: str, start: int, stop: int) -> TokenSpan:
+    """Return, whole, the documents whose first token is at a virtual position in [start, stop).
+
+    Consecutive ranges hold every document once, wherever they are cut.
+    """
+    span = store.read_tokens(class_name, start, stop)
+    begins = np.flatnonzero(span.starts)
+    if len(begins) == 0:
+        return store.read_tokens(class_name, start, start)
+    first = int(begins[0])
+    skipped = int(span.length[:first].sum())
+    rest = np.zeros(0, dtype=span.tokens.dtype)
+    step = _READ_ON_TOKENS
+    while not span.ends[-1] and len(rest) == 0:
+        further = store.read_tokens(class_name, stop, stop + step)
+        if further.ends[0]:
+            rest = further.tokens[: further.length[0]]
+        step *= 2
+    length = span.length[first:].copy()
+    length[-1] += len(rest)
+    ends = span.ends[first:].copy()
+    ends[-1] = True
+    return TokenSpan(
+        tokens=np.concatenate([span.tokens[skipped:], rest]),
+        doc_id=span.doc_id[first:],
+        epoch=span.epoch[first:],
+        offset=span.offset[first:],
+        length=length,
+        starts=span.starts[first:],
+        ends=ends,
+    )
+
+
 def count_targets(
     n_tok: npt.NDArray[np.uint32], num_segments: Int64Array, form: RowFormat
 ) -> npt.NDArray[np.uint32]:
@@ -157,8 +195,12 @@ def count_targets(
 def _flags(
     *, starts: npt.NDArray[np.bool_], ends: npt.NDArray[np.bool_], repeats: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.uint8]:
-    flags = starts * STARTS_DOCUMENT + ends * ENDS_DOCUMENT + repeats * REPEATS_TOKEN
-    return (flags + ~(starts & ends) * TRUNCATED).astype(np.uint8)
+    flags = np.zeros(len(starts), dtype=np.uint8)
+    flags[starts] |= STARTS_DOCUMENT
+    flags[ends] |= ENDS_DOCUMENT
+    flags[~(starts & ends)] |= TRUNCATED
+    flags[repeats] |= REPEATS_TOKEN
+    return flags
 
 
 def _cut_documents(lengths: Int64Array, sequence_length: int) -> tuple[Int64Array, Int64Array, Int64Array]:

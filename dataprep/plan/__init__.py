@@ -10,6 +10,7 @@ from dataprep.plan.planning import (
     plan_mixture,
     plan_stage,
     plan_validation,
+    with_realised_rows,
 )
 from dataprep.plan.shard_rows import ShardRows, shard_rows
 from dataprep.plan.stage_plan import (
@@ -39,4 +40,5 @@ __all__ = [
     "plan_text",
     "plan_validation",
     "shard_rows",
+    "with_realised_rows",
 ]

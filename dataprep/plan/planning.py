@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -112,6 +112,23 @@ def largest_tokens(mixture: Mixture, available: Available) -> int | None:
         plans,
         lambda tokens: divide(mixture.scaled(tokens), available, rows_per_shard=ROWS_PER_SHARD),
     )
+
+
+def with_realised_rows(plan: StagePlan, num_rows: Sequence[int]) -> StagePlan:
+    """Return the plan of the rows that best-fit packing made, to be scheduled like those of concat.
+
+    Its streams' rows are counted in the order of the ranges that were packed; its token ranges
+    mean nothing.
+
+    Args:
+        num_rows: Rows of each stream in the whole stage.
+    """
+    streams = tuple(
+        replace(stream, num_rows=rows) for stream, rows in zip(plan.streams, num_rows, strict=True)
+    )
+    total = sum(num_rows)
+    shards = -(-total // plan.rows_per_shard)
+    return _with_shards(replace(plan, packing="concat", streams=streams, num_rows=total, num_shards=shards))
 
 
 def _with_shards(plan: StagePlan) -> StagePlan:

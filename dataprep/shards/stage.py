@@ -80,6 +80,8 @@ class StageHeader:
     plan: str
     """Fingerprint of the plan."""
     seed: int
+    vocabulary: str = ""
+    """Path, below the output folder, of the vocabulary file that made the ids."""
     packing: str = "concat"
     overlap: int = 1
     """Tokens that consecutive rows of a stream share: 1 with ``concat``, 0 with ``best_fit``."""

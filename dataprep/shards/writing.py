@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import IO
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,23 @@ class ShardSummary:
     """Input positions (the first ``sequence_length`` of a row) that hold a token, by source id."""
     source_targets: tuple[int, ...]
     """Targets that bear loss, by source id."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ShardSummary:
+        """Return the summary that ``to_json`` wrote; other keys are ignored."""
+        return cls(
+            size_bytes=value["size_bytes"],
+            sha256=value["sha256"],
+            num_rows=value["num_rows"],
+            crc32=tuple(value["crc32"]),
+            source_rows=tuple(value["source_rows"]),
+            source_tokens=tuple(value["source_tokens"]),
+            source_targets=tuple(value["source_targets"]),
+        )
 
 
 def write_shard(

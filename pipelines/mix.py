@@ -1,0 +1,286 @@
+"""Mix: token stores and a plan to shards; one task writes one shard and nothing is shuffled.
+
+With ``concat`` the plan says which tokens of which stream make which row. With ``best_fit``
+packing decides how many rows the tokens make, so there is a pass before: each of the plan's
+token ranges is packed once and its rows are counted; then the rows that came out are scheduled
+over the whole stage like those of ``concat``, and a shard packs the one or two ranges again from
+which its rows are. So every shard has the same number of rows, and every block of 64 the right
+mixture, whatever the packing.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dataprep import artifacts, storage
+from dataprep.artifacts import Artifact
+from dataprep.errors import PlanError
+from dataprep.hashing import hash64, keyed_permutation
+from dataprep.packing import RowFormat, pack_best_fit, pack_concat, read_documents
+from dataprep.plan import StagePlan, StreamPlan, shard_rows, with_realised_rows
+from dataprep.shards import (
+    ROWS_PER_BATCH,
+    Boundaries,
+    RowLayout,
+    Rows,
+    ShardSummary,
+    StageHeader,
+    StageSource,
+    concat_rows,
+    publish_stage,
+    shard_file_name,
+    write_shard,
+)
+from dataprep.tokenizers import TokenizerSpec
+from dataprep.tokens import TokenStore
+from pipelines.engine import Engine, Task, run_tasks
+
+PLAN_FILE = "plan.json"
+_CHUNK_ROWS = 8 * ROWS_PER_BATCH
+"""Rows that are put in order at a time."""
+
+Int64Array = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class MixTask:
+    """What a worker needs to write one shard, or to count the rows of one range of the plan."""
+
+    index: int
+    """Number of the shard, or of the plan's range."""
+    folder: str
+    """Of the artifact that is being written."""
+    plan_path: str
+    rows_path: str
+    """Where the counted rows lie; only with ``best_fit``."""
+    tokens: tuple[tuple[str, str], ...]
+    """Source and folder of its token store."""
+    source_ids: tuple[tuple[str, int], ...]
+    num_sources: int
+    form: RowFormat
+    layout: RowLayout
+
+
+def mix(
+    stage: StagePlan,
+    *,
+    plan: Artifact,
+    tokens: Mapping[str, Artifact],
+    sources: Sequence[str],
+    tokenizer: TokenizerSpec,
+    output: str,
+    engine: Engine,
+) -> Artifact:
+    """Write and publish the shards of one stage, unless they are published already.
+
+    Args:
+        stage: what every shard holds.
+        plan: the published plan, where workers find ``stage`` again.
+        tokens: token store of each source of the stage.
+        sources: names of all sources of the mixture; a source's number is its position here.
+        tokenizer: whose ids the token stores hold.
+        output: where the shards are published.
+        engine: where the work runs.
+    """
+    used = tuple(dict.fromkeys(stream.source for stream in stage.streams))
+    inputs = {"plan": plan.manifest.fingerprint}
+    inputs |= {f"tokens/{source}": tokens[source].manifest.fingerprint for source in used}
+    config = {"stage": stage.name, "sources": list(sources), "rows_per_batch": ROWS_PER_BATCH}
+    fingerprint = artifacts.fingerprint_of("shards", config=config, inputs=inputs)
+    folder = artifacts.folder_of(output, "shards", f"{stage.mixture}/{stage.name}", fingerprint)
+    if artifacts.is_published(folder):
+        return artifacts.open_artifact(folder, kind="shards")
+    task = MixTask(
+        index=0,
+        folder=folder,
+        plan_path=plan.path(PLAN_FILE),
+        rows_path=storage.join(folder, artifacts.DONE_FOLDER, "packed", "rows.json"),
+        tokens=tuple((source, tokens[source].folder) for source in used),
+        source_ids=tuple((source, sources.index(source)) for source in used),
+        num_sources=len(sources),
+        form=RowFormat(
+            sequence_length=stage.sequence_length,
+            pad_id=tokenizer.pad_id,
+            cross_document_loss=stage.boundaries.cross_document_loss,
+        ),
+        layout=RowLayout(sequence_length=stage.sequence_length, vocab_size=tokenizer.vocab_size),
+    )
+    num_shards = stage.num_shards
+    if stage.packing == "best_fit":
+        num_shards = _count_packed_rows(stage, task, engine=engine).num_shards
+    tasks = _tasks(task, num_shards, "shard", size_bytes=stage.num_tokens // num_shards)
+    results = run_tasks(f"mix {stage.name}", tasks, mix_shard, engine=engine)
+    summaries = [ShardSummary.from_json(results[one.name]) for one in tasks]
+    header = _header(stage, plan, tokens, sources, tokenizer)
+    return publish_stage(folder, header, summaries, fingerprint=fingerprint, inputs=inputs, config=config)
+
+
+def mix_shard(task: MixTask) -> dict[str, Any]:
+    """Write one shard; return its summary."""
+    plan = _load_plan(task.plan_path)
+    if plan.packing == "best_fit":
+        packed = _load_packed(task.rows_path)
+        scheduled = _scheduled(plan, packed)
+    else:
+        packed, scheduled = None, plan
+    order = shard_rows(scheduled, task.index)
+    content = scheduled.shard(task.index)
+    rows: dict[int, Rows] = {}
+    first = np.zeros(len(plan.streams), dtype=np.int64)
+    for number, (stream, part) in enumerate(zip(plan.streams, content.streams, strict=True)):
+        if part.row_start == part.row_stop:
+            continue
+        first[number] = part.row_start
+        if packed is None:
+            rows[number] = _concat_rows(task, stream, part.token_start, part.token_stop)
+        else:
+            rows[number] = _best_fit_rows(
+                task, plan, number, packed[:, number], part.row_start, part.row_stop
+            )
+    summary = write_shard(
+        storage.join(task.folder, shard_file_name(task.index)),
+        _in_order(rows, order.stream, order.row - first[order.stream]),
+        layout=task.layout,
+        first_row=task.index * plan.rows_per_shard,
+        num_sources=task.num_sources,
+    )
+    return {**summary.to_json(), "rows": summary.num_rows}
+
+
+def count_packed_rows(task: MixTask) -> dict[str, Any]:
+    """Pack one range of a best-fit plan; return how many rows each stream makes of it."""
+    plan = _load_plan(task.plan_path)
+    packed = [len(_pack_range(task, plan, number, task.index)) for number in range(len(plan.streams))]
+    return {"packed_rows": packed}
+
+
+def _count_packed_rows(plan: StagePlan, task: MixTask, *, engine: Engine) -> StagePlan:
+    """Count the rows of all ranges, leave the table to the workers, and schedule the rows."""
+    tasks = _tasks(task, plan.num_shards, "packed", size_bytes=plan.num_tokens // plan.num_shards)
+    results = run_tasks(f"pack {plan.name}", tasks, count_packed_rows, engine=engine)
+    table = [results[one.name]["packed_rows"] for one in tasks]
+    if not any(map(any, table)):
+        raise PlanError(
+            f"mixture {plan.mixture}, stage {plan.name}: no document begins in its "
+            f"{plan.num_tokens:,} tokens: ask for more (--tokens)"
+        )
+    storage.write_json(task.rows_path, table)
+    return _scheduled(plan, np.array(table, dtype=np.int64))
+
+
+def _tasks(task: MixTask, count: int, kind: str, *, size_bytes: int) -> list[Task]:
+    done = storage.join(task.folder, artifacts.DONE_FOLDER, kind)
+    return [
+        Task(
+            name=f"{kind}-{index:05d}",
+            done_path=storage.join(done, f"{kind}-{index:05d}.json"),
+            payload=MixTask(**{**vars(task), "index": index}),
+            size_bytes=size_bytes,
+        )
+        for index in range(count)
+    ]
+
+
+def _concat_rows(task: MixTask, stream: StreamPlan, start: int, stop: int) -> Rows:
+    with TokenStore.open(dict(task.tokens)[stream.source]) as store:
+        span = store.read_tokens(stream.length_class, start, stop)
+    source = dict(task.source_ids)[stream.source]
+    return pack_concat(span, task.form, source=source, repeats_first=start > 0)
+
+
+def _best_fit_rows(
+    task: MixTask, plan: StagePlan, number: int, packed: Int64Array, row_start: int, row_stop: int
+) -> Rows:
+    """Return rows of a stream by number, from the ranges of the plan that hold them."""
+    edges = np.concatenate([[0], np.cumsum(packed)])
+    parts = []
+    for index in np.flatnonzero((edges[:-1] < row_stop) & (edges[1:] > row_start)).tolist():
+        rows = _pack_range(task, plan, number, index)
+        before = int(edges[index])
+        parts.append(rows.part(max(row_start - before, 0), min(row_stop - before, len(rows))))
+    return concat_rows(parts)
+
+
+def _pack_range(task: MixTask, plan: StagePlan, number: int, index: int) -> Rows:
+    """Pack one range of one stream; its rows are permuted, packing leaves the longest documents first."""
+    stream, part = plan.streams[number], plan.shard(index).streams[number]
+    with TokenStore.open(dict(task.tokens)[stream.source]) as store:
+        span = read_documents(store, stream.length_class, part.token_start, part.token_stop)
+    rows = pack_best_fit(span, task.form, source=dict(task.source_ids)[stream.source])
+    key = hash64("packed rows", plan.seed, plan.name, index, number)
+    return rows.take(keyed_permutation(len(rows), key=key))
+
+
+def _in_order(rows: Mapping[int, Rows], stream: Int64Array, row: Int64Array) -> Iterator[Rows]:
+    """Yield the rows (stream[i], row[i]) in the order of i, some hundred at a time."""
+    for start in range(0, len(stream), _CHUNK_ROWS):
+        wanted = slice(start, start + _CHUNK_ROWS)
+        by_stream = np.argsort(stream[wanted], kind="stable")
+        parts = [
+            rows[number].take(row[wanted][stream[wanted] == number])
+            for number in np.unique(stream[wanted]).tolist()
+        ]
+        yield concat_rows(parts).take(np.argsort(by_stream, kind="stable"))
+
+
+@functools.lru_cache(maxsize=4)
+def _load_plan(path: str) -> StagePlan:
+    return StagePlan.from_json(storage.read_json(path))
+
+
+@functools.lru_cache(maxsize=1)
+def _load_packed(path: str) -> Int64Array:
+    """Return int64[ranges, streams], the rows of each."""
+    return np.array(storage.read_json(path), dtype=np.int64)
+
+
+def _scheduled(plan: StagePlan, packed: Int64Array) -> StagePlan:
+    """Return the plan of the rows that packing made."""
+    return with_realised_rows(plan, packed.sum(axis=0).tolist())
+
+
+def _header(
+    stage: StagePlan,
+    plan: Artifact,
+    tokens: Mapping[str, Artifact],
+    sources: Sequence[str],
+    tokenizer: TokenizerSpec,
+) -> StageHeader:
+    weights = dict.fromkeys(sources, 0.0)
+    for stream in stage.streams:
+        weights[stream.source] += stream.weight
+    details = {source: artifact.manifest.details for source, artifact in tokens.items()}
+    return StageHeader(
+        mixture=stage.mixture,
+        stage=stage.name,
+        stage_index=stage.index,
+        sequence_length=stage.sequence_length,
+        vocab_size=tokenizer.vocab_size,
+        padded_vocab_size=tokenizer.padded_vocab_size,
+        eos_id=tokenizer.eos_id,
+        pad_id=tokenizer.pad_id,
+        tokenizer=tokenizer.name,
+        tokenizer_sha256=tokenizer.sha256,
+        vocabulary=next(iter(details.values()))["tokenizer"]["vocabulary"],
+        sources=tuple(
+            StageSource(
+                id=position,
+                name=name,
+                license=details[name].get("license") if name in details else None,
+                weight=weights[name],
+            )
+            for position, name in enumerate(sources)
+        ),
+        plan=plan.manifest.fingerprint,
+        seed=stage.seed,
+        packing=stage.packing,
+        overlap=stage.overlap,
+        boundaries=Boundaries(**stage.boundaries.model_dump()),
+        rows_per_shard=stage.rows_per_shard,
+    )
