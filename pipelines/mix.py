@@ -11,7 +11,7 @@ mixture, whatever the packing.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from dataprep import artifacts, storage
 from dataprep.artifacts import Artifact
 from dataprep.errors import PlanError
 from dataprep.hashing import hash64, keyed_permutation
+from dataprep.mixture import Mixture
 from dataprep.packing import RowFormat, pack_best_fit, pack_concat, read_documents
 from dataprep.plan import StagePlan, StreamPlan, shard_rows, with_realised_rows
 from dataprep.shards import (
@@ -40,8 +41,8 @@ from dataprep.shards import (
 from dataprep.tokenizers import TokenizerSpec
 from dataprep.tokens import TokenStore
 from pipelines.engine import Engine, Task, run_tasks
+from pipelines.planning import PLAN_FILE
 
-PLAN_FILE = "plan.json"
 _CHUNK_ROWS = 8 * ROWS_PER_BATCH
 """Rows that are put in order at a time."""
 
@@ -62,62 +63,63 @@ class MixTask:
     tokens: tuple[tuple[str, str], ...]
     """Source and folder of its token store."""
     source_ids: tuple[tuple[str, int], ...]
-    num_sources: int
     form: RowFormat
     layout: RowLayout
 
 
 def mix(
-    stage: StagePlan,
     *,
-    plan: Artifact,
-    tokens: Mapping[str, Artifact],
-    sources: Sequence[str],
+    plan: StagePlan,
+    plan_artifact: Artifact,
+    token_stores: Mapping[str, Artifact],
+    mixture: Mixture,
     tokenizer: TokenizerSpec,
-    output: str,
+    output_root: str,
     engine: Engine,
 ) -> Artifact:
     """Write and publish the shards of one stage, unless they are published already.
 
     Args:
-        stage: what every shard holds.
-        plan: the published plan, where workers find ``stage`` again.
-        tokens: token store of each source of the stage.
-        sources: names of all sources of the mixture; a source's number is its position here.
+        plan: what every shard holds.
+        plan_artifact: the published plan, where workers find ``plan`` again.
+        token_stores: token store of each source of the stage.
+        mixture: whose stage it is; the number of a source is its position there.
         tokenizer: whose ids the token stores hold.
-        output: where the shards are published.
+        output_root: where the shards are published.
         engine: where the work runs.
+
+    Raises:
+        PlanError: with ``best_fit``, no document begins in the stage's tokens.
     """
-    used = tuple(dict.fromkeys(stream.source for stream in stage.streams))
-    inputs = {"plan": plan.manifest.fingerprint}
-    inputs |= {f"tokens/{source}": tokens[source].manifest.fingerprint for source in used}
-    config = {"stage": stage.name, "sources": list(sources), "rows_per_batch": ROWS_PER_BATCH}
+    used = tuple(dict.fromkeys(stream.source for stream in plan.streams))
+    inputs = {"plan": plan_artifact.manifest.fingerprint}
+    inputs |= {f"tokens/{source}": token_stores[source].manifest.fingerprint for source in used}
+    config = {"stage": plan.name, "sources": list(mixture.sources), "rows_per_batch": ROWS_PER_BATCH}
     fingerprint = artifacts.fingerprint_of("shards", config=config, inputs=inputs)
-    folder = artifacts.folder_of(output, "shards", f"{stage.mixture}/{stage.name}", fingerprint)
+    folder = artifacts.folder_of(output_root, "shards", f"{plan.mixture}/{plan.name}", fingerprint)
     if artifacts.is_published(folder):
         return artifacts.open_artifact(folder, kind="shards")
     task = MixTask(
         index=0,
         folder=folder,
-        plan_path=plan.path(PLAN_FILE),
+        plan_path=plan_artifact.path(PLAN_FILE),
         rows_path=storage.join(folder, artifacts.DONE_FOLDER, "packed", "rows.json"),
-        tokens=tuple((source, tokens[source].folder) for source in used),
-        source_ids=tuple((source, sources.index(source)) for source in used),
-        num_sources=len(sources),
+        tokens=tuple((source, token_stores[source].folder) for source in used),
+        source_ids=tuple(mixture.source_ids.items()),
         form=RowFormat(
-            sequence_length=stage.sequence_length,
+            sequence_length=plan.sequence_length,
             pad_id=tokenizer.pad_id,
-            cross_document_loss=stage.boundaries.cross_document_loss,
+            cross_document_loss=plan.boundaries.cross_document_loss,
         ),
-        layout=RowLayout(sequence_length=stage.sequence_length, vocab_size=tokenizer.vocab_size),
+        layout=RowLayout(sequence_length=plan.sequence_length, vocab_size=tokenizer.vocab_size),
     )
-    num_shards = stage.num_shards
-    if stage.packing == "best_fit":
-        num_shards = _count_packed_rows(stage, task, engine=engine).num_shards
-    tasks = _tasks(task, num_shards, "shard", size_bytes=stage.num_tokens // num_shards)
-    results = run_tasks(f"mix {stage.name}", tasks, mix_shard, engine=engine)
+    num_shards = plan.num_shards
+    if plan.packing == "best_fit":
+        num_shards = _count_packed_rows(plan, task, engine=engine).num_shards
+    tasks = _tasks(task, num_shards, "shard", size_bytes=plan.num_tokens // num_shards)
+    results = run_tasks(f"mix {plan.name}", tasks, mix_shard, engine=engine)
     summaries = [ShardSummary.from_json(results[one.name]) for one in tasks]
-    header = _header(stage, plan, tokens, sources, tokenizer)
+    header = _header(plan, plan_artifact, token_stores, mixture, tokenizer)
     return publish_stage(folder, header, summaries, fingerprint=fingerprint, inputs=inputs, config=config)
 
 
@@ -148,7 +150,7 @@ def mix_shard(task: MixTask) -> dict[str, Any]:
         _in_order(rows, order.stream, order.row - first[order.stream]),
         layout=task.layout,
         first_row=task.index * plan.rows_per_shard,
-        num_sources=task.num_sources,
+        num_sources=len(task.source_ids),
     )
     return {**summary.to_json(), "rows": summary.num_rows}
 
@@ -246,21 +248,21 @@ def _scheduled(plan: StagePlan, packed: Int64Array) -> StagePlan:
 
 
 def _header(
-    stage: StagePlan,
-    plan: Artifact,
-    tokens: Mapping[str, Artifact],
-    sources: Sequence[str],
+    plan: StagePlan,
+    plan_artifact: Artifact,
+    token_stores: Mapping[str, Artifact],
+    mixture: Mixture,
     tokenizer: TokenizerSpec,
 ) -> StageHeader:
-    weights = dict.fromkeys(sources, 0.0)
-    for stream in stage.streams:
+    weights = dict.fromkeys(mixture.sources, 0.0)
+    for stream in plan.streams:
         weights[stream.source] += stream.weight
-    details = {source: artifact.manifest.details for source, artifact in tokens.items()}
+    details = {source: store.manifest.details for source, store in token_stores.items()}
     return StageHeader(
-        mixture=stage.mixture,
-        stage=stage.name,
-        stage_index=stage.index,
-        sequence_length=stage.sequence_length,
+        mixture=plan.mixture,
+        stage=plan.name,
+        stage_index=plan.index,
+        sequence_length=plan.sequence_length,
         vocab_size=tokenizer.vocab_size,
         padded_vocab_size=tokenizer.padded_vocab_size,
         eos_id=tokenizer.eos_id,
@@ -270,17 +272,17 @@ def _header(
         vocabulary=next(iter(details.values()))["tokenizer"]["vocabulary"],
         sources=tuple(
             StageSource(
-                id=position,
+                id=number,
                 name=name,
-                license=details[name].get("license") if name in details else None,
+                license=details[name]["license"] if name in details else None,
                 weight=weights[name],
             )
-            for position, name in enumerate(sources)
+            for name, number in mixture.source_ids.items()
         ),
-        plan=plan.manifest.fingerprint,
-        seed=stage.seed,
-        packing=stage.packing,
-        overlap=stage.overlap,
-        boundaries=Boundaries(**stage.boundaries.model_dump()),
-        rows_per_shard=stage.rows_per_shard,
+        plan=plan_artifact.manifest.fingerprint,
+        seed=plan.seed,
+        packing=plan.packing,
+        overlap=plan.overlap,
+        boundaries=Boundaries(**plan.boundaries.model_dump()),
+        rows_per_shard=plan.rows_per_shard,
     )

@@ -41,12 +41,12 @@ def make(
 
 def run(made: Made, *, index: int = 0) -> Artifact:
     return mix(
-        made.stages[index],
-        plan=made.plans[index],
-        tokens=made.tokens,
-        sources=made.sources,
+        plan=made.stages[index],
+        plan_artifact=made.plans[index],
+        token_stores=made.tokens,
+        mixture=made.mixture,
         tokenizer=ARCADE100K,
-        output=made.output,
+        output_root=made.output,
         engine=Engine(),
     )
 
