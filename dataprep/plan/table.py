@@ -109,12 +109,14 @@ def plan_text(plans: Sequence[StagePlan], mixture: Mixture) -> str:
     rows = plan_table(plans, mixture)
     parts = [mixture.summary()]
     for plan in plans:
-        passes = f", trained on {plan.passes} times" if plan.passes > 1 else ""
+        passes = f", to be trained on {plan.passes} times" if plan.passes > 1 else ""
+        shards = "1 shard" if plan.num_shards == 1 else f"{plan.num_shards:,} shards"
         parts.append(
             f"\nstage {plan.name}: {format_count(plan.num_tokens)} tokens = {plan.num_rows:,} rows of "
-            f"{plan.sequence_length} ({plan.packing}) in {plan.num_shards:,} shards{passes}"
+            f"{plan.sequence_length} ({plan.packing}) in {shards}{passes}"
         )
-        parts.append(_aligned([_HEADINGS, *(_cells(row) for row in rows if row.stage == plan.name)]))
+        shown = [row for row in rows if row.stage == plan.name and (row.rows or plan.name != VALIDATION)]
+        parts.append(_aligned([_HEADINGS, *(_cells(row) for row in shown)]))
         parts += [f"note: {notice}" for notice in plan.notices]
     if any(row.limiting for row in rows):
         parts.append(f"\n* reaches max_epochs ({mixture.max_epochs}) first when the mixture grows")
