@@ -1,24 +1,21 @@
 """Reports: what a build read, dropped, kept and mixed, from its manifests alone.
 
-``statistics`` is the model and gathers it, ``summary`` shows it to people.
+``statistics`` holds the parts, ``summary`` gathers them, ``text`` shows them to people.
 """
 
 from dataprep.report.statistics import (
-    BuildStatistics,
     DuplicateStatistics,
     SourceStatistics,
     StageSourceStatistics,
     StageStatistics,
-    build_statistics,
 )
-from dataprep.report.summary import statistics_text
+from dataprep.report.summary import BuildSummary, summarise
 
 __all__ = [
-    "BuildStatistics",
+    "BuildSummary",
     "DuplicateStatistics",
     "SourceStatistics",
     "StageSourceStatistics",
     "StageStatistics",
-    "build_statistics",
-    "statistics_text",
+    "summarise",
 ]

@@ -1,146 +1,211 @@
-"""The statistics of a build as text for a terminal."""
+"""The summary of a build, read from the manifests of its artifacts; no data file is opened.
+
+Every number is a sum over manifests, so the summary of 2 T tokens takes seconds, and what it
+says is what the readers of these artifacts are bound to.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from dataprep.mixture import format_count
-from dataprep.report.statistics import BuildStatistics, SourceStatistics, StageStatistics
-from dataprep.text_table import aligned
+from dataprep import storage
+from dataprep.artifacts import Artifact, open_artifact, sum_counts
+from dataprep.dedup.removals import KINDS
+from dataprep.mixture import VALIDATION, Mixture
+from dataprep.output import BuildRecord, open_build
+from dataprep.plan import StagePlan
+from dataprep.report.statistics import (
+    UNSELECTED,
+    DuplicateStatistics,
+    SourceStatistics,
+    StageSourceStatistics,
+    StageStatistics,
+)
+from dataprep.report.text import documents_text, duplicates_text, list_text, reasons_text, stage_text
 
-_MAX_REASONS = 6
-_MAX_ACROSS = 8
+_REASON = "reason:"
 
 
-def statistics_text(statistics: BuildStatistics) -> str:
-    """Return all sections: documents, reasons, duplicates, stages."""
-    sections = [
-        f"mixture {statistics.mixture}, tokenizer {statistics.tokenizer}",
-        documents_text(statistics.sources),
-        reasons_text(statistics.sources),
-        duplicates_text(statistics),
-        *(stage_text(stage) for stage in statistics.stages),
+@dataclass(frozen=True)
+class BuildSummary:
+    """Everything that the manifests of one build say about its data."""
+
+    mixture: str
+    tokenizer: str
+    output: str
+    sources: tuple[SourceStatistics, ...]
+    duplicates: DuplicateStatistics
+    stages: tuple[StageStatistics, ...]
+    skipped_files: tuple[str, ...]
+    """Raw files that were unreadable and left out."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as JSON values."""
+        return asdict(self)
+
+    def to_text(self) -> str:
+        """Return the summary for a terminal: documents, reasons, duplicates, stages, folders."""
+        folders = [f"{stage.stage}: {stage.folder}" for stage in self.stages]
+        sections = [
+            f"mixture {self.mixture}, tokenizer {self.tokenizer}",
+            documents_text(self.sources),
+            reasons_text(self.sources),
+            duplicates_text(self.duplicates),
+            *(stage_text(stage) for stage in self.stages),
+            list_text("raw files left out as unreadable", self.skipped_files),
+            list_text("shards, in the order of training", folders),
+        ]
+        return "\n\n".join(section for section in sections if section)
+
+
+def summarise(output: str, mixture: str | None = None) -> BuildSummary:
+    """Return the summary of the last build of a mixture in an output folder.
+
+    Args:
+        output: output folder of a build.
+        mixture: its name; may be left out where there is only one.
+
+    Raises:
+        ConfigError: no such build.
+        ArtifactError: an artifact of the build is missing or damaged.
+    """
+    record = open_build(output, mixture=mixture)
+    recipe = Mixture.model_validate(record.mixture_config)
+    tables = [open_artifact(folder, kind="documents") for folder in record.documents.values()]
+    duplicates = open_artifact(record.duplicates, kind="duplicates")
+    tokens = {name: open_artifact(folder, kind="tokens") for name, folder in record.tokens.items()}
+    skipped = [
+        f"{table.manifest.name}: {file['origin']}: {file['reason']}"
+        for table in tables
+        for file in table.manifest.details.get("skipped_files", ())
     ]
-    if statistics.skipped_files:
-        sections.append("raw files left out as unreadable:\n" + _listed(statistics.skipped_files))
-    return "\n\n".join(section for section in sections if section)
-
-
-def documents_text(sources: Iterable[SourceStatistics]) -> str:
-    """Return the waterfall: raw rows, what filters keep, what is no copy, tokens."""
-    every = list(sources)
-    kinds = list(dict.fromkeys(kind for source in every for kind in source.duplicates))
-    headings = (
-        "source",
-        "rows",
-        "kept",
-        *(f"-{kind}" for kind in kinds),
-        "documents",
-        "tokens",
-        "bytes/token",
-    )
-    lines = [headings, *(_document_cells(source, kinds) for source in every)]
-    totals = [sum(source.rows for source in every), sum(source.kept for source in every)]
-    totals += [sum(source.duplicates.get(kind, 0) for source in every) for kind in kinds]
-    totals.append(sum(source.documents for source in every))
-    tokens = sum(source.tokens for source in every)
-    size_bytes = sum(source.tokenized_bytes for source in every)
-    ratio = f"{size_bytes / tokens:.2f}" if tokens else ""
-    lines.append(("all", *(f"{number:,}" for number in totals), format_count(tokens), ratio))
-    return "documents: raw rows -> kept by the filters -> copies removed -> tokenized\n" + aligned(lines)
-
-
-def _document_cells(source: SourceStatistics, kinds: Iterable[str]) -> tuple[str, ...]:
-    copies = [_or_dash(source.duplicates.get(kind, 0)) for kind in kinds]
-    ratio = f"{source.bytes_per_token:.2f}" if source.tokens else "-"
-    tokens = format_count(source.tokens) if source.tokens else "-"
-    return (
-        source.source,
-        f"{source.rows:,}",
-        f"{source.kept:,}",
-        *copies,
-        _or_dash(source.documents),
-        tokens,
-        ratio,
+    stages = [_stage(record.shards[name], _read_plan(record.plans[name])) for name in _stage_order(record)]
+    return BuildSummary(
+        mixture=record.mixture,
+        tokenizer=record.tokenizer,
+        output=record.output,
+        sources=tuple(_sources(recipe, tables, duplicates, tokens)),
+        duplicates=_duplicates(duplicates),
+        stages=tuple(stages),
+        skipped_files=tuple(skipped),
     )
 
 
-def reasons_text(sources: Iterable[SourceStatistics]) -> str:
-    """Return why rows were dropped: the most frequent reasons of each source."""
-    lines = [
-        (source.source, f"{source.rows - source.kept:,}", _most_frequent(source.reasons))
-        for source in sources
-        if source.reasons
-    ]
-    if not lines:
-        return ""
-    name_width = max(len(line[0]) for line in lines)
-    count_width = max(len(line[1]) for line in lines)
-    shown = [f"  {name:<{name_width}}  {count:>{count_width}}  {why}" for name, count, why in lines]
-    return "dropped rows and why\n" + "\n".join(shown)
+def _stage_order(record: BuildRecord) -> list[str]:
+    """Return the stages that have shards, training first."""
+    ordered = [*record.stages, VALIDATION]
+    return [name for name in dict.fromkeys(ordered) if name in record.shards and name in record.plans]
 
 
-def _most_frequent(reasons: Mapping[str, int]) -> str:
-    shown = [f"{reason} {number:,}" for reason, number in list(reasons.items())[:_MAX_REASONS]]
-    if len(reasons) > _MAX_REASONS:
-        rest = sum(list(reasons.values())[_MAX_REASONS:])
-        shown.append(f"{len(reasons) - _MAX_REASONS} more reasons {rest:,}")
-    return ", ".join(shown)
+def _read_plan(folder: str) -> StagePlan:
+    return StagePlan.from_json(storage.read_json(open_artifact(folder, kind="plan").path("plan.json")))
 
 
-def duplicates_text(statistics: BuildStatistics) -> str:
-    """Return what deduplication removed, and between which sources the copies lay."""
-    found = statistics.duplicates
-    kinds = ", ".join(f"{kind} {number:,}" for kind, number in found.removed.items())
-    text = (
-        f"duplicates: {sum(found.removed.values()):,} documents, {format_count(found.removed_bytes)} bytes "
-        f"({kinds}), in {found.clusters:,} clusters of up to {found.largest_cluster}"
-    )
-    pairs = [
-        (number, loser, survivor) for loser, own in found.across.items() for survivor, number in own.items()
-    ]
-    pairs.sort(key=lambda pair: (-pair[0], pair[1], pair[2]))
-    lines = [
-        (
-            f"{loser} lost" if loser != survivor else f"inside {loser}",
-            f"{number:,}" + ("" if loser == survivor else f" to {survivor}"),
+def _sources(
+    mixture: Mixture, tables: Iterable[Artifact], duplicates: Artifact, tokens: Mapping[str, Artifact]
+) -> list[SourceStatistics]:
+    counts: dict[str, list[Mapping[str, int]]] = {name: [] for name in mixture.sources}
+    unselected: list[Mapping[str, int]] = []
+    for table in tables:
+        corpus = str(table.manifest.details["corpus"])
+        for subset, numbers in table.manifest.details["subsets"].items():
+            source = mixture.source_of(corpus, subset)
+            (unselected if source is None else counts[source]).append(numbers)
+    removed = duplicates.manifest.details["per_source"]
+    found = []
+    for name, parts in counts.items():
+        own = removed.get(name, {})
+        found.append(
+            _source(
+                name,
+                mixture.sources[name].corpus,
+                sum_counts(parts),
+                {kind: int(own.get(kind, 0)) for kind in KINDS},
+                tokens.get(name),
+            )
         )
-        for number, loser, survivor in pairs[:_MAX_ACROSS]
-    ]
-    if len(pairs) > _MAX_ACROSS:
-        rest = sum(number for number, _, _ in pairs[_MAX_ACROSS:])
-        lines.append((f"{len(pairs) - _MAX_ACROSS} more pairs", f"{rest:,}"))
-    return text + ("\n" + aligned(lines, left_columns=2) if lines else "")
+    if unselected:
+        found.append(_source(UNSELECTED, "", sum_counts(unselected), {}, None))
+    return found
 
 
-def stage_text(stage: StageStatistics) -> str:
-    """Return what a stage's shards hold, and the requested against the realised mixture."""
-    share = stage.padding / max(1, stage.rows * stage.sequence_length)
-    padding = f", {share:.2%} padding" if stage.padding else ", no padding"
-    title = (
-        f"stage {stage.stage}: {format_count(stage.tokens)} tokens in {stage.rows:,} rows of "
-        f"{stage.sequence_length} ({stage.packing}{padding}), {stage.shards:,} shard(s), "
-        f"{stage.size_bytes / 1e6:.1f} MB"
+def _source(
+    name: str, corpus: str, counts: Mapping[str, int], removed: Mapping[str, int], tokens: Artifact | None
+) -> SourceStatistics:
+    reasons = {key.removeprefix(_REASON): n for key, n in counts.items() if key.startswith(_REASON)}
+    totals = tokens.manifest.counts if tokens is not None else {}
+    details = tokens.manifest.details if tokens is not None else {}
+    return SourceStatistics(
+        source=name,
+        corpus=corpus,
+        rows=counts.get("rows", 0),
+        kept=counts.get("kept", 0),
+        reasons=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        text_bytes=counts.get("text_bytes", 0),
+        duplicates=removed,
+        documents=totals.get("documents", 0),
+        tokens=totals.get("tokens", 0),
+        tokenized_bytes=totals.get("text_bytes", 0),
+        classes={name: one["tokens"] for name, one in details.get("classes", {}).items()},
+        license=str(details.get("license", "")),
     )
-    lines = [("source", "requested", "realised", "tokens", "rows", "epochs", "so far")]
-    lines += [
-        (
-            source.source,
-            f"{source.requested:.4f}",
-            f"{source.realised:.4f}",
-            format_count(source.tokens),
-            f"{source.rows:,}",
-            f"{source.epochs:.2f}",
-            f"{source.epochs_so_far:.2f}",
+
+
+def _duplicates(artifact: Artifact) -> DuplicateStatistics:
+    details, counts = artifact.manifest.details, artifact.manifest.counts
+    names = details["sources"]
+    across: dict[str, dict[str, int]] = {}
+    for matrix in details["across_sources"].values():
+        for loser, row in zip(names, matrix, strict=True):
+            for survivor, number in zip(names, row, strict=True):
+                if number:
+                    own = across.setdefault(loser, {})
+                    own[survivor] = own.get(survivor, 0) + number
+    sizes = [int(size) for size in details["cluster_sizes"]]
+    return DuplicateStatistics(
+        removed={kind: counts.get(kind, 0) for kind in KINDS},
+        removed_bytes=counts.get("removed_bytes", 0),
+        clusters=counts.get("clusters", 0),
+        largest_cluster=max(sizes, default=0),
+        across=across,
+    )
+
+
+def _stage(folder: str, plan: StagePlan) -> StageStatistics:
+    artifact = open_artifact(folder, kind="shards")
+    counts, details = artifact.manifest.counts, artifact.manifest.details
+    held = {source["name"]: source for source in details["sources"]}
+    tokens = counts.get("tokens", 0)
+    sources = []
+    for name in plan.source_rows:
+        streams = [plan.streams[i] for i in plan.classes_of(name)]
+        available = sum(stream.tokens_available for stream in streams)
+        own_tokens = int(held[name]["tokens"])
+        sources.append(
+            StageSourceStatistics(
+                source=name,
+                requested=sum(stream.weight for stream in streams),
+                realised=own_tokens / tokens if tokens else 0.0,
+                rows=int(held[name]["rows"]),
+                tokens=own_tokens,
+                available=available,
+                epochs=sum(stream.num_tokens for stream in streams) / available if available else 0.0,
+                epochs_so_far=sum(s.end_token for s in streams) / available if available else 0.0,
+            )
         )
-        for source in stage.sources
-    ]
-    return f"{title}\n{aligned(lines)}\n  largest difference of a share: {stage.largest_deviation:.5f}"
-
-
-def _or_dash(number: int) -> str:
-    return f"{number:,}" if number else "-"
-
-
-def _listed(items: Iterable[str]) -> str:
-    return "\n".join(f"  {item}" for item in items)
+    rows = counts.get("rows", 0)
+    return StageStatistics(
+        stage=plan.name,
+        sequence_length=plan.sequence_length,
+        packing=plan.packing,
+        rows=rows,
+        shards=len(artifact.manifest.files),
+        size_bytes=sum(entry.size_bytes for entry in artifact.manifest.files),
+        tokens=tokens,
+        targets=counts.get("targets", 0),
+        padding=rows * plan.sequence_length - tokens,
+        folder=artifact.folder,
+        sources=tuple(sources),
+    )

@@ -13,9 +13,8 @@ from dataprep.artifacts import FileEntry, Manifest
 from dataprep.errors import ArtifactError, ConfigError
 from dataprep.mixture import Mixture
 from dataprep.plan import StreamSize, plan_mixture
-from dataprep.report import build_statistics, statistics_text
+from dataprep.report import summarise
 from dataprep.report.statistics import UNSELECTED
-from pipelines.reporting import render_statistics
 
 MIXTURE = {
     "name": "tiny",
@@ -143,7 +142,7 @@ def output(tmp_path: Path) -> Path:
 
 
 def test_rows_are_kept_or_have_a_reason(output: Path) -> None:
-    statistics = build_statistics(str(output))
+    statistics = summarise(str(output))
     web, wiki, unselected = statistics.sources
     assert (web.rows, web.kept, dict(web.reasons)) == (10, 8, {"empty_text": 1, "too_short": 1})
     assert (wiki.rows, wiki.kept, dict(wiki.reasons)) == (3, 3, {})
@@ -154,7 +153,7 @@ def test_rows_are_kept_or_have_a_reason(output: Path) -> None:
 
 
 def test_documents_are_kept_rows_without_copies(output: Path) -> None:
-    web, wiki, _ = build_statistics(str(output)).sources
+    web, wiki, _ = summarise(str(output)).sources
     assert web.duplicates == {"exact": 1, "url": 1, "near": 0}
     assert web.documents == web.kept - sum(web.duplicates.values())
     assert wiki.documents == wiki.kept - sum(wiki.duplicates.values())
@@ -162,13 +161,13 @@ def test_documents_are_kept_rows_without_copies(output: Path) -> None:
 
 
 def test_duplicates_name_losers_and_survivors(output: Path) -> None:
-    duplicates = build_statistics(str(output)).duplicates
+    duplicates = summarise(str(output)).duplicates
     assert duplicates.across == {"web": {"web": 2}, "wiki": {"web": 1}}
     assert (duplicates.clusters, duplicates.largest_cluster, duplicates.removed_bytes) == (2, 3, 900)
 
 
 def test_stages_compare_requested_with_realised_shares(output: Path) -> None:
-    (stage,) = build_statistics(str(output)).stages
+    (stage,) = summarise(str(output)).stages
     assert (stage.rows, stage.tokens, stage.padding, stage.size_bytes) == (64, 640, 0, 100)
     web, wiki = stage.sources
     assert (web.requested, web.realised, web.rows) == (0.75, 0.75, 48)
@@ -178,26 +177,25 @@ def test_stages_compare_requested_with_realised_shares(output: Path) -> None:
 
 
 def test_the_text_shows_every_source_reason_and_skipped_file(output: Path) -> None:
-    text = statistics_text(build_statistics(str(output)))
+    text = summarise(str(output)).to_text()
     for part in ("web", "wiki", "excluded_books3 4", "too_short 1", "exact 1, url 1, near 1", "no padding"):
         assert part in text
     assert "pile: train/02.jsonl.zst: truncated" in text
 
 
-def test_json_and_text_of_the_command(output: Path) -> None:
-    value = json.loads(render_statistics(str(output), mixture="tiny", as_json=True))
+def test_json_holds_what_the_text_shows(output: Path) -> None:
+    value = json.loads(json.dumps(summarise(str(output), "tiny").to_json()))
     assert value["sources"][0]["source"] == "web"
     assert value["stages"][0]["sources"][1]["rows"] == 16
-    assert render_statistics(str(output), mixture=None, as_json=False).startswith("mixture tiny")
 
 
 def test_a_missing_artifact_is_named(output: Path) -> None:
     folder = next(output.glob("duplicates/tiny/*"))
     (folder / "manifest.json").unlink()
     with pytest.raises(ArtifactError, match="duplicates/tiny"):
-        build_statistics(str(output))
+        summarise(str(output))
 
 
 def test_an_output_without_a_build_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no finished build"):
-        build_statistics(str(tmp_path))
+        summarise(str(tmp_path))
