@@ -80,7 +80,7 @@ class PartCounts:
 
     def keep_text(self, doc_ids: npt.NDArray[np.uint64], verdicts: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Return which rejected documents keep their text: some of each reason, then one in 64."""
-        chosen = mix64(doc_ids, key=0) % np.uint64(REJECTED_TEXT_SHARE) == 0
+        chosen: npt.NDArray[np.bool_] = mix64(doc_ids, key=0) % np.uint64(REJECTED_TEXT_SHARE) == 0
         for row, verdict in enumerate(verdicts):
             seen = self._texts_kept.get(verdict, 0)
             if seen < REJECTED_TEXTS_PER_REASON:

@@ -30,7 +30,8 @@ from pipelines.mix import mix
 from pipelines.planning import PublishedPlan, check_some_tokens, empty_sources, publish_plans
 from pipelines.progress import TerminalProgress
 from pipelines.selection import Selection, select
-from pipelines.tokenization import TokenSource, tokenize
+from pipelines.token_sources import TokenSource
+from pipelines.tokenization import tokenize
 
 Announce = Callable[[str], None]
 
@@ -126,10 +127,12 @@ def _from_documents(
     """Deduplicate, tokenize, plan and mix what was ingested; write the build's record."""
     mixture = selection.mixture
     duplicates = deduplicate(
+        mixture.name,
         documents=list(documents.values()),
-        mixture=mixture,
-        web={collection.name: entry.web for collection, entry in selection.collections},
-        output_root=options.output,
+        ranks=survivor_ranks(mixture, documents),
+        sources=mixture.survivor_order,
+        config=mixture.dedup,
+        output=options.output,
         engine=engine,
     )
     stores = tokenize(
@@ -155,7 +158,7 @@ def _from_documents(
             plan_artifact=one.artifact,
             token_stores=stores,
             mixture=mixture,
-            tokenizer=tokenizer,
+            tokenizer=tokenizer.spec,
             output_root=options.output,
             engine=engine,
         )
@@ -165,6 +168,19 @@ def _from_documents(
     record = _record(mixture, selection, documents, duplicates, stores, plans, shards, tokenizer, options)
     artifacts.write_sealed_json(record_path(options.output, mixture.name), record)
     return BuildResult(options.output, mixture, record)
+
+
+def survivor_ranks(mixture: Mixture, documents: Mapping[str, Artifact]) -> dict[tuple[str, str], int]:
+    """Return the rank of each (collection, subset) that the mixture selects: the lowest survives."""
+    rank_of = {source: rank for rank, source in enumerate(mixture.survivor_order)}
+    ranks = {}
+    for collection, artifact in documents.items():
+        details = artifact.manifest.details
+        for subset in details["subsets"]:
+            source = mixture.source_of(details["corpus"], subset)
+            if source is not None:
+                ranks[collection, subset] = rank_of[source]
+    return ranks
 
 
 def record_path(output: str, mixture_name: str) -> str:
