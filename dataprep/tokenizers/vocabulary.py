@@ -34,7 +34,7 @@ CACHE_VARIABLE = "DATAPREP_CACHE"
 MIRROR_VARIABLE = "DATAPREP_VOCAB_MIRROR"
 """Environment variable: base URL that is asked for ``<base>/<file name>`` before the published URLs."""
 
-_TIMEOUT_S = 30.0
+DOWNLOAD_TIMEOUT_S = 30.0
 _MAX_VOCABULARY_BYTES = 64 << 20
 
 
@@ -107,6 +107,7 @@ def find_vocabulary(
     vocab_path: str | None = None,
     cache_folder: str | None = None,
     allow_network: bool = True,
+    timeout_s: float = DOWNLOAD_TIMEOUT_S,
 ) -> Vocabulary:
     """Return the vocabulary of a tokenizer from ``vocab_path``, else the cache, else the network.
 
@@ -116,6 +117,7 @@ def find_vocabulary(
             is the only place: a wrong file is an error, never a reason to look elsewhere.
         cache_folder: where downloads are kept; ``default_cache_folder()`` if None.
         allow_network: whether to download what is nowhere else.
+        timeout_s: how long a server may be silent.
 
     Raises:
         ConfigError: nothing was found, or what was found is another vocabulary.
@@ -132,7 +134,7 @@ def find_vocabulary(
             return Vocabulary(name, cached, data)
         logger.warning("%s: %s; it is not used", cached, problem)
     if cached is not None and allow_network:
-        return _download(wanted, cached)
+        return _download(wanted, cached, timeout_s)
     looked = f"no file is given and none is cached in {cached}" if cached else "no file is given"
     raise ConfigError(
         f"the vocabulary of {name!r} is not here: {looked}. Give the file or its folder with --vocab "
@@ -234,7 +236,7 @@ def _kind(component: Mapping[str, Any] | None) -> str | None:
     return None if component is None else str(component["type"])
 
 
-def _download(wanted: VocabularyFile, target: str) -> Vocabulary:
+def _download(wanted: VocabularyFile, target: str, timeout_s: float) -> Vocabulary:
     """Fetch a vocabulary, verify it and keep it in the cache."""
     mirror = os.environ.get(MIRROR_VARIABLE)
     urls = ((storage.join(mirror, wanted.file_names[0]),) if mirror else ()) + wanted.urls
@@ -242,7 +244,7 @@ def _download(wanted: VocabularyFile, target: str) -> Vocabulary:
     for url in urls:
         logger.info("downloading the vocabulary of %s from %s", wanted.tokenizer, url)
         try:
-            data = _fetch(url)
+            data = _fetch(url, timeout_s=timeout_s)
         except (OSError, ValueError, http.client.HTTPException) as error:
             problems.append(f"{url}: {error}")
             continue
@@ -257,12 +259,12 @@ def _download(wanted: VocabularyFile, target: str) -> Vocabulary:
     )
 
 
-def _fetch(url: str) -> bytes:
+def _fetch(url: str, *, timeout_s: float) -> bytes:
     """Return the body of an HTTP answer; OSError on any failure, a cut or oversized body included."""
     if not url.startswith(("https://", "http://")):
         raise ValueError(f"not an http(s) URL; set {MIRROR_VARIABLE} to one, or give the file with --vocab")
     request = urllib.request.Request(url, headers={"User-Agent": "dataprep"})
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+    with urllib.request.urlopen(request, timeout=timeout_s) as answer:
         data: bytes = answer.read(_MAX_VOCABULARY_BYTES + 1)
         declared = answer.headers.get("Content-Length")
     if len(data) > _MAX_VOCABULARY_BYTES:

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from dataprep import storage
 from pipelines.demo_corpus import layouts
 from pipelines.demo_corpus.corpora import CORPORA
-from pipelines.demo_corpus.material import collect
+from pipelines.demo_corpus.gather import sample
+from pipelines.demo_corpus.material import Material, collect
 
-__all__ = ["CorpusSize", "write_demo_corpus"]
+__all__ = ["CorpusSize", "DemoCorpus", "write_demo_corpus"]
+
+_TRAINING_BYTES = 3_000_000
+"""Enough text for a small vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,16 @@ class CorpusSize:
     text_bytes: int
 
 
-def write_demo_corpus(folder: str) -> list[CorpusSize]:
-    """Write raw files of all five corpora below ``folder``; return their sizes.
+@dataclass(frozen=True)
+class DemoCorpus:
+    """The raw files, and texts of all kinds to train a small vocabulary on."""
+
+    sizes: tuple[CorpusSize, ...]
+    training_texts: tuple[str, ...]
+
+
+def write_demo_corpus(folder: str) -> DemoCorpus:
+    """Write raw files of all five corpora below ``folder``.
 
     The same machine with the same packages gives the same rows. Files that are there are
     replaced by equal ones, so that a stopped demo can be started again.
@@ -42,4 +54,10 @@ def write_demo_corpus(folder: str) -> list[CorpusSize]:
             num_rows += len(rows)
             text_bytes += sum(len((row.get("content") or row.get("text") or "").encode()) for row in rows)
         sizes.append(CorpusSize(corpus.__name__, len(files), num_rows, text_bytes))
-    return sizes
+    return DemoCorpus(tuple(sizes), tuple(_training_texts(material)))
+
+
+def _training_texts(material: Material) -> list[str]:
+    own = [text for texts in material.own.values() for text in texts]
+    everything = material.pages + material.library + material.packages + material.reference
+    return [text.body for text in own + sample(everything, max_bytes=_TRAINING_BYTES, salt="training")]
