@@ -84,8 +84,8 @@ def test_the_12b_model_has_the_same_sources_and_weights() -> None:
 
 def test_alpha_uses_each_of_the_35_published_weights_once() -> None:
     # configs/stablelm-base-alpha-7b.yaml, train-data-weights, in its order.
-    published = """0.03 0.02 3.5 13.87 30.88 0.34 0.03 0.1 0.01 0.5 0.25 0.25 0.11 1 0.1 0.5 0.6 0.19 0.05 2 3.5 4.15
-        5.75 3.17 3.44 3.49 3 6 0.02 2 0.01 3.95 0.05 1.09 6.05"""
+    published = """0.03 0.02 3.5 13.87 30.88 0.34 0.03 0.1 0.01 0.5 0.25 0.25 0.11 1 0.1 0.5 0.6 0.19 0.05
+        2 3.5 4.15 5.75 3.17 3.44 3.49 3 6 0.02 2 0.01 3.95 0.05 1.09 6.05"""
     mixture = load_mixture("stablelm-base-alpha")
     assert sorted(weights(mixture).values()) == sorted(Fraction(number) for number in published.split())
     assert sum(weights(mixture).values()) == 100
