@@ -99,7 +99,7 @@ def tokenize(
         identity = artifacts.fingerprint_of(
             "tokenization", config={}, inputs={plan.source.name: plan.fingerprint for plan in plans}
         )
-        work_folder = storage.join(output_root, "tokens", tokenizer.spec.name, "_work", identity[:12])
+        work_folder = storage.join(output_root, "tokens", tokenizer.spec.name, f"_work-{identity[:12]}")
         results = exchange(
             "tokenize",
             _tasks(plans, pending, duplicates, work_folder),
@@ -278,7 +278,7 @@ def _publish(plan: SourcePlan, results: Sequence[Mapping[str, Any]], tokenizer: 
 def _class_details(bins: Sequence[BinSummary]) -> dict[str, Any]:
     histogram = np.zeros(64, dtype=np.int64)
     for one in bins:
-        histogram[: len(one.length_histogram)] += one.length_histogram
+        histogram[: len(one.length_histogram)] += np.array(one.length_histogram, dtype=np.int64)
     return {
         "documents": sum(sum(one.num_docs) for one in bins),
         "tokens": sum(sum(one.num_tokens) for one in bins),

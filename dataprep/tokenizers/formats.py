@@ -28,7 +28,7 @@ def parse_ranks(data: bytes, *, place: str) -> dict[bytes, int]:
             continue
         try:
             token, rank = line.split()
-            ranks[base64.b64decode(token, validate=True)] = int(rank)
+            ranks[binascii.a2b_base64(token, strict_mode=True)] = int(rank)
         except (ValueError, binascii.Error) as error:
             raise ConfigError(
                 f"{place}, line {number}: expected '<base64> <rank>' of a tiktoken file, got {line[:60]!r}"
