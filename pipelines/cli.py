@@ -21,12 +21,7 @@ Command = Callable[[argparse.Namespace], int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status. Errors become one message, not a traceback."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(
-        level=logging.DEBUG if options.debug else logging.WARNING,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
-    if not options.debug:
-        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    _set_up_logging(debug=options.debug)
     command: Command = options.command
     try:
         return command(options)
@@ -46,6 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(options, f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
     except Exception as error:
         return _report(options, f"internal error, please report it: {type(error).__name__}: {error}", 1)
+
+
+def _set_up_logging(*, debug: bool) -> None:
+    """Show our own log lines, and those of libraries only where a person wants to look inside."""
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
+    )
+    if not debug:
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+        for name in ("dataprep", "pipelines"):
+            logging.getLogger(name).setLevel(logging.INFO)
 
 
 def _report(options: argparse.Namespace, message: str, status: int) -> int:

@@ -8,6 +8,9 @@ from typing import TextIO
 
 from pipelines.engine import Progress
 
+_OF_DOCUMENTS = ("ingest", "tokenize")
+"""Runs whose rows are documents; others count keys, pairs or rows of tokens."""
+
 
 def format_progress(progress: Progress) -> str:
     """Return the progress of a run as one line.
@@ -17,7 +20,8 @@ def format_progress(progress: Progress) -> str:
     """
     line = f"{progress.label:<12} {progress.num_done}/{progress.num_tasks} tasks"
     if progress.rows_done:
-        line += f"  {progress.rows_done:>11,} documents"
+        unit = "documents" if progress.label in _OF_DOCUMENTS else "rows"
+        line += f"  {progress.rows_done:>11,} {unit}"
     if progress.bytes_done and progress.elapsed_s > 0:
         rate = progress.bytes_done / progress.elapsed_s
         line += f"  {rate / 1e6:>7.1f} MB/s"
