@@ -129,7 +129,7 @@ def resolve_collection(entry: CorpusEntry, subset: str | None, *, data_root: str
 
 def _root_of(entry: CorpusEntry, data_root: str | None) -> str:
     if data_root is not None:
-        return storage.join(storage.local_path(data_root), entry.local_name)
+        return storage.join(storage.local_path(data_root) or ".", entry.local_name)
     if isinstance(entry.hub, HubFiles):
         return entry.hub.url.rstrip("/")
     if isinstance(entry.hub, HubUrlList):
@@ -164,13 +164,15 @@ def _origin(path: str, root: str) -> str:
 
 def _nothing_found(entry: CorpusEntry, subset: str | None, root: str, data_root: str | None) -> str:
     """Say what was looked for, what is there instead, the nearest, and what to do."""
-    looked_for = " or ".join(storage.join(root, glob) for glob in entry.globs_of(subset))
-    way_out = f"Give --data-root, or see {entry.homepage}"
-    if data_root is not None:
-        hub_location = "leave --data-root away to take the hub location"
-        way_out = "Put the files there, or " + (hub_location if entry.hub is not None else entry.no_hub)
+    looked_for = " or ".join(entry.globs_of(subset))
+    if data_root is None:
+        way_out = f"Give --data-root, or see {entry.homepage}"
+    elif entry.hub is not None:
+        way_out = "Put the files there, or leave --data-root away to take the hub location"
+    else:
+        way_out = f"There is no hub location: {entry.no_hub}"
     found = _what_is_there(entry, subset, root, data_root)
-    return f"no raw file for {entry.collection_name(subset)}: looked for {looked_for}; {found}. {way_out}"
+    return f"no raw file for {entry.collection_name(subset)}: looked in {root} for {looked_for}; {found}. {way_out}"
 
 
 def _what_is_there(entry: CorpusEntry, subset: str | None, root: str, data_root: str | None) -> str:

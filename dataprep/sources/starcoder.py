@@ -77,5 +77,6 @@ class StarCoderAdapter(GenericAdapter):
         stars = batch.column(position)
         if not pa.types.is_floating(stars.type):
             return batch, None
-        whole = pc.if_else(pc.equal(pc.floor(stars), stars), stars, pa.scalar(None, stars.type))
+        is_whole = pc.and_(pc.is_finite(stars), pc.equal(pc.floor(stars), stars))
+        whole = pc.if_else(is_whole, stars, pa.scalar(None, stars.type))
         return batch.set_column(position, _STARS, whole.cast(pa.int64(), safe=False)), None
