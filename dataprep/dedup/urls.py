@@ -31,7 +31,7 @@ def normalize_urls(url: pa.LargeStringArray) -> pa.LargeStringArray:
     ``HTTPS://www.Example.org:443/a/?utm_source=x&id=7#top`` becomes ``example.org/a?id=7``.
     Nulls stay null.
     """
-    bare = _remove(pc.utf8_trim_whitespace(url), r"(?s)#.*$")
+    bare = pc.utf8_trim_whitespace(_remove(url, r"(?s)#.*$"))
     bare = _remove(bare, r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
     parts = pc.extract_regex(bare, r"(?s)^(?P<host>[^/?]*)(?P<path>[^?]*)\??(?P<query>.*)$")
     host = pc.utf8_lower(pc.struct_field(parts, "host"))
