@@ -64,7 +64,7 @@ def read_yaml(path: str) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
     try:
-        value = yaml.load(data, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+        value = yaml.load(data, Loader=_StrictLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(value, dict):

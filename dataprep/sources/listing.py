@@ -171,8 +171,8 @@ def _nothing_found(entry: CorpusEntry, subset: str | None, root: str, data_root:
         way_out = "Put the files there, or leave --data-root away to take the hub location"
     else:
         way_out = f"There is no hub location: {entry.no_hub}"
-    found = _what_is_there(entry, subset, root, data_root)
-    return f"no raw file for {entry.collection_name(subset)}: looked in {root} for {looked_for}; {found}. {way_out}"
+    name, found = entry.collection_name(subset), _what_is_there(entry, subset, root, data_root)
+    return f"no raw file for {name}: looked in {root} for {looked_for}; {found}. {way_out}"
 
 
 def _what_is_there(entry: CorpusEntry, subset: str | None, root: str, data_root: str | None) -> str:
