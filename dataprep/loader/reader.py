@@ -1,0 +1,299 @@
+"""The iterator over one rank's batches, with the state to resume after each of them."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from dataprep.errors import UsageError
+from dataprep.loader.batch import Batch, BatchOptions
+from dataprep.loader.cache import CacheOptions
+from dataprep.loader.counters import Counters
+from dataprep.loader.cutting import check_schedule
+from dataprep.loader.read_ahead import ReadAhead, ReadAheadLimits
+from dataprep.loader.shard_files import ShardFiles
+from dataprep.loader.state import LoaderState
+from dataprep.loader.step_reader import StepReader, StepResult, StreamStage, WorkItem, describe
+from dataprep.loader.steps import LastBatch, RankShare, Step, check_share, steps_from
+
+if TYPE_CHECKING:
+    from dataprep.loader.stream import TokenStream
+
+
+@dataclass(frozen=True)
+class WorkerShare:
+    """Which of a rank's batches one of several worker processes hands out, and where it stands.
+
+    Worker w of n hands out the batches whose number, counted over the rank's whole run, leaves
+    the rest w when divided by n.
+    """
+
+    worker: int = 0
+    num_workers: int = 1
+    first_number: int = 0
+    """Number of the first batch of the global batch that comes next."""
+    skip: int = 0
+    """Batches of that global batch that were handed out already."""
+
+
+@dataclass(frozen=True)
+class ReaderOptions:
+    """How a stream is read. Rows and their order depend on none of these."""
+
+    batch: BatchOptions = field(default_factory=BatchOptions)
+    limits: ReadAheadLimits = field(default_factory=ReadAheadLimits)
+    cache: CacheOptions = field(default_factory=CacheOptions)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a worker stands: the global batch that comes next, and how much of it is done."""
+
+    state: LoaderState
+    first_number: int
+    skip: int
+
+
+class BatchReader(Iterator[Batch]):
+    """Iterates over the batches of one rank.
+
+    Not to be used by several threads at once. In a process that is forked from one that reads,
+    it goes on by itself from where it stood, and so does the parent's.
+
+    Args:
+        stream: what to read.
+        global_batch_rows: rows of a global batch, over all ranks.
+        share: the part of each global batch that this rank takes.
+        start: where to begin, and what was delivered before; None: at the first row.
+        last_batch: whether an epoch's rows that fill no global batch make a short one or none.
+        worker: the part of the rank's batches that this process hands out.
+
+    Raises:
+        UsageError: a size does not fit.
+        StreamError: the state belongs to other shards.
+    """
+
+    def __init__(
+        self,
+        stream: TokenStream,
+        *,
+        global_batch_rows: int,
+        share: RankShare,
+        start: LoaderState | Mapping[str, Any] | str | None = None,
+        last_batch: LastBatch = "short",
+        options: ReaderOptions | None = None,
+        worker: WorkerShare | None = None,
+    ) -> None:
+        options, worker = options or ReaderOptions(), worker or WorkerShare()
+        check_share(share, global_batch_rows=global_batch_rows)
+        if last_batch not in ("short", "drop"):
+            raise UsageError(f"last_batch={last_batch!r}: must be 'short' or 'drop'")
+        if options.batch.sequence_lengths:
+            lengths = [stage.shards.header.sequence_length for stage in stream.stages]
+            check_schedule(options.batch.sequence_lengths, lengths)
+        self._stream = stream
+        self._global_batch_rows = global_batch_rows
+        self._share = share
+        self._last_batch = last_batch
+        self._options = options
+        self._worker = worker
+        self._state = stream.adopt(start)
+        """After the last global batch whose batches were all handed out."""
+        self._place = _Place(self._state, worker.first_number, worker.skip)
+        """Behind the last batch that was handed out."""
+        self._received = self._place
+        """Behind the last global batch that came from the threads."""
+        self._waiting: deque[tuple[Batch, LoaderState, _Place]] = deque()
+        """Batches to hand out, each with the state and the place behind it."""
+        self._counters = Counters()
+        self._machine: _Machine | None = None
+
+    def __iter__(self) -> BatchReader:
+        return self
+
+    def __next__(self) -> Batch:
+        """Return the next batch.
+
+        Raises:
+            StreamError: it cannot be delivered; names the rows, the shard and the reason.
+                Asking again tries again.
+        """
+        while not self._waiting:
+            results = self._running_machine().results
+            try:
+                with self._counters.timed("wait_seconds"):
+                    result = next(results)
+            except BaseException:
+                self.close()
+                raise
+            self._receive(result)
+        batch, self._state, self._place = self._waiting.popleft()
+        self._counters.add("batches")
+        self._counters.add("rows", len(batch))
+        return batch
+
+    def __enter__(self) -> BatchReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def state(self) -> dict[str, Any]:
+        """Return where the stream stands: what to save, and to give as ``start`` to resume.
+
+        It is the state behind the last global batch whose batches were all handed out, the same
+        on every rank. In the middle of a global batch it is the state before it: a run that
+        resumes there repeats the batches that were handed out of it.
+        """
+        return self._state.to_json()
+
+    def place(self) -> tuple[dict[str, Any], WorkerShare]:
+        """Return the exact place of this worker, in the middle of a global batch or not.
+
+        Returns: the ``start`` and the ``worker`` of a reader that goes on behind the last batch.
+        """
+        place = self._place
+        worker = WorkerShare(
+            self._worker.worker,
+            self._worker.num_workers,
+            place.first_number % self._worker.num_workers,
+            place.skip,
+        )
+        return place.state.to_json(), worker
+
+    def counters(self) -> dict[str, Any]:
+        """Return sums since this reader was made, and the stream's tokens by source.
+
+        ``wait_seconds`` is what the trainer waited, ``read_seconds`` what the threads worked,
+        ``ready_steps`` how many global batches wait for the trainer now.
+        """
+        ready = 0 if self._machine is None else self._machine.results.num_ready
+        tokens = dict(zip(self._state.sources, self._state.counts[1].tolist()))
+        return {**self._counters.snapshot(), "ready_steps": ready, "tokens_by_source": tokens}
+
+    def close(self) -> None:
+        """Stop the threads. Reading may go on afterwards, with new ones."""
+        machine, self._machine = self._machine, None
+        if machine is not None:
+            machine.close()
+
+    def _receive(self, result: StepResult) -> None:
+        before, item = self._received.state, result.item
+        after = before.advanced(item.step.after, result.counts)
+        self._received = _Place(after, item.first_number + item.num_parts, 0)
+        for number, batch in zip(item.part_numbers, result.batches):
+            if number == item.num_parts - 1:
+                self._waiting.append((batch, after, self._received))
+            else:
+                self._waiting.append((batch, before, _Place(before, item.first_number, number + 1)))
+
+    def _running_machine(self) -> _Machine:
+        if self._machine is None or self._machine.process != os.getpid():
+            stream, place = self._stream, self._received
+            items = work_items(
+                steps_from(
+                    place.state.cursor,
+                    stream.extents,
+                    global_batch_rows=self._global_batch_rows,
+                    last_batch=self._last_batch,
+                ),
+                state=place.state,
+                share=self._share,
+                worker=WorkerShare(
+                    self._worker.worker, self._worker.num_workers, place.first_number, place.skip
+                ),
+            )
+            self._machine = _Machine(stream, place.state, items, self._options, self._counters)
+            weakref.finalize(self, self._machine.stop)
+        return self._machine
+
+
+def work_items(
+    steps: Iterator[Step], *, state: LoaderState, share: RankShare, worker: WorkerShare
+) -> Iterator[WorkItem]:
+    """Yield what one worker reads of each step; all steps, since all count for the state."""
+    first_number, skip, rows_before = worker.first_number, worker.skip, state.rows
+    for i, step in enumerate(steps):
+        parts = share.parts(step)
+        chosen = [
+            number
+            for number in range(skip, len(parts))
+            if (first_number + number) % worker.num_workers == worker.worker
+        ]
+        yield WorkItem(
+            step=step,
+            number=state.steps + i,
+            rows_before=rows_before,
+            parts=tuple(parts[number] for number in chosen),
+            part_numbers=tuple(chosen),
+            num_parts=len(parts),
+            first_number=first_number,
+        )
+        first_number += len(parts)
+        rows_before += step.num_rows
+        skip = 0
+
+
+class _Machine:
+    """Threads and open files of a reader in one process; knows nothing of the reader."""
+
+    def __init__(
+        self,
+        stream: TokenStream,
+        state: LoaderState,
+        items: Iterator[WorkItem],
+        options: ReaderOptions,
+        counters: Counters,
+    ) -> None:
+        self.process = os.getpid()
+        limits = options.limits
+        self._files = ShardFiles(
+            [stage.shards for stage in stream.stages],
+            shards_from=stream.shards_from,
+            shards_at_once=stream.shards_at_once,
+            cursor=state.cursor,
+            options=options.cache,
+            counters=counters,
+            deadline_seconds=limits.deadline_seconds,
+        )
+        steps = StepReader(
+            stream.stages,
+            self._files,
+            num_sources=len(stream.sources),
+            options=options.batch,
+            counters=counters,
+            # Those that neighbouring steps share; a few for each thread.
+            max_record_batches=4 + 2 * limits.threads,
+            deadline_seconds=limits.deadline_seconds,
+        )
+        self.results: ReadAhead[WorkItem, StepResult] = ReadAhead(
+            items,
+            steps.read,
+            bytes_of=lambda item: _bytes_of(item, stream.stages, options.batch),
+            limits=limits,
+            describe=lambda item: describe(item.step, stream.stages[item.step.stage].name),
+        )
+
+    def stop(self) -> None:
+        """Tell all threads to end."""
+        self.results.stop()
+        self._files.stop()
+
+    def close(self) -> None:
+        """Tell all threads to end, and wait for them."""
+        self.stop()
+        self.results.close()
+        self._files.close()
+
+
+def _bytes_of(item: WorkItem, stages: tuple[StreamStage, ...], options: BatchOptions) -> int:
+    rows = sum(stop - start for start, stop in item.parts)
+    row_tokens = stages[item.step.stage].shards.header.layout.row_tokens
+    return rows * row_tokens * options.bytes_per_token

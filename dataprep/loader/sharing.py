@@ -1,0 +1,74 @@
+"""Results that several threads want: made once, kept while they are recent."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from dataprep.errors import StreamError
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class _Slot(Generic[Value]):
+    """A result that is there, failed, or is being made by another thread."""
+
+    def __init__(self) -> None:
+        self.made = threading.Event()
+        self.value: Value | None = None
+        self.error: BaseException | None = None
+
+
+class SharedResults(Generic[Key, Value]):
+    """Keeps the most recent results by key; a result is made by one thread while others wait.
+
+    A failure is raised in every thread that waited for it, and is not kept.
+
+    Args:
+        max_results: how many are kept.
+        deadline_seconds: how long a thread waits for another one's result.
+    """
+
+    def __init__(self, *, max_results: int, deadline_seconds: float) -> None:
+        self._max_results = max_results
+        self._deadline_seconds = deadline_seconds
+        self._lock = threading.Lock()
+        self._slots: OrderedDict[Key, _Slot[Value]] = OrderedDict()
+
+    def get(self, key: Key, make: Callable[[], Value]) -> Value:
+        """Return the result of ``key``, made by ``make`` if it is not there.
+
+        Raises:
+            StreamError: another thread has been making it for longer than the deadline.
+        """
+        with self._lock:
+            slot = self._slots.get(key)
+            mine = slot is None
+            if slot is None:
+                slot = self._slots[key] = _Slot()
+            self._slots.move_to_end(key)
+            while len(self._slots) > self._max_results:
+                self._slots.popitem(last=False)
+        if mine:
+            try:
+                slot.value = make()
+            except BaseException as error:
+                slot.error = error
+                self.drop(key)
+                raise
+            finally:
+                slot.made.set()
+            return slot.value
+        if not slot.made.wait(self._deadline_seconds):
+            raise StreamError(f"waited {self._deadline_seconds:g} s for another thread to read {key}")
+        if slot.error is not None:
+            raise slot.error
+        return slot.value  # type: ignore[return-value]
+
+    def drop(self, key: Key) -> None:
+        """Forget a result."""
+        with self._lock:
+            self._slots.pop(key, None)
