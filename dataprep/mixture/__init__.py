@@ -8,10 +8,6 @@ from dataprep.mixture.counts import format_count, parse_count
 from dataprep.mixture.loading import check_selections, load_mixture, shipped_mixtures
 from dataprep.mixture.model import Mixture
 from dataprep.mixture.schema import (
-    ALL,
-    HOLDOUT,
-    LONG,
-    SHORT,
     VALIDATION,
     Boundaries,
     MixtureSource,
@@ -20,6 +16,7 @@ from dataprep.mixture.schema import (
     StageSource,
     UpsampleLong,
 )
+from dataprep.tokens import ALL, HOLDOUT, LONG, SHORT
 
 __all__ = [
     "ALL",

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import mixtures
 from dataprep.errors import ConfigError, nearest
 from dataprep.mixture.model import Mixture
-from dataprep.mixture.schema import ALL
+from dataprep.tokens import ALL
 from dataprep.yaml_models import read_yaml, validated
 
 CATALOGUE = "catalog.yaml"

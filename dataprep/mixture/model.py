@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -16,10 +17,7 @@ from dataprep.dedup.config import DedupConfig
 from dataprep.errors import ConfigError, nearest
 from dataprep.mixture.counts import format_count
 from dataprep.mixture.schema import (
-    ALL,
-    LONG,
     MAX_EPOCHS,
-    SHORT,
     VALIDATION,
     MixtureSource,
     Name,
@@ -28,6 +26,7 @@ from dataprep.mixture.schema import (
     Tokens,
     exact,
 )
+from dataprep.tokens import ALL, LONG, SHORT
 from dataprep.yaml_models import Frozen
 
 
@@ -37,6 +36,9 @@ class Mixture(Frozen):
     name: Name
     description: str = ""
     tokenizer: str
+    tags: Literal["keep_text", "strip"] = "keep_text"
+    """What becomes of StarCoder's tags where the tokenizer has no ids for them: they stay as plain
+    text, or are cut out."""
     seed: int = Field(default=0, ge=0, lt=1 << 63)
     holdout_fraction: float = Field(default=0.0, ge=0.0, le=0.5, allow_inf_nan=False)
     """Share of each source's documents, by hash, that no stage trains on."""

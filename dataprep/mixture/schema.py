@@ -9,10 +9,9 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, fiel
 
 from dataprep.errors import nearest
 from dataprep.mixture.counts import parse_count
+from dataprep.tokens import ALL
 from dataprep.yaml_models import Frozen
 
-ALL, SHORT, LONG, HOLDOUT = "all", "short", "long", "holdout"
-"""Length classes: the streams of one source. A source is one stream, or a short and a long one."""
 VALIDATION = "validation"
 """Name of the stage that is planned from what is held out; no stage of a file may have it."""
 MAX_EPOCHS = 255

@@ -9,6 +9,7 @@ from typing import Any
 from dataprep.mixture import ALL, HOLDOUT, VALIDATION, Mixture, format_count
 from dataprep.plan.repetition import repetitions
 from dataprep.plan.stage_plan import StagePlan
+from dataprep.text_table import aligned
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def plan_text(plans: Sequence[StagePlan], mixture: Mixture) -> str:
             f"{plan.sequence_length} ({plan.packing}) in {shards}{passes}"
         )
         shown = [row for row in rows if row.stage == plan.name and (row.rows or plan.name != VALIDATION)]
-        parts.append(_aligned([_HEADINGS, *(_cells(row) for row in shown)]))
+        parts.append(aligned([_HEADINGS, *(_cells(row) for row in shown)], left_columns=2))
         parts += [f"note: {notice}" for notice in plan.notices]
     if any(row.limiting for row in rows):
         parts.append(f"\n* reaches max_epochs ({mixture.max_epochs}) first when the mixture grows")
@@ -140,15 +141,3 @@ def _cells(row: PlanRow) -> tuple[str, ...]:
         f"{row.epoch_end:.2f}",
         f"{row.rows:,}",
     )
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    shown = []
-    for line in lines:
-        cells = [
-            cell.ljust(width) if column < 2 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        shown.append("  " + "  ".join(cells).rstrip())
-    return "\n".join(shown)

@@ -16,7 +16,7 @@ from mixtures_for_plans import Sizes, random_case
 from dataprep.errors import PlanError
 from dataprep.interleave import ROWS_PER_BLOCK
 from dataprep.mixture import Mixture
-from dataprep.plan import StagePlan, plan_mixture, shard_rows
+from dataprep.plan import StagePlan, plan_mixture, shard_rows, with_realised_rows
 
 
 def planned(case: tuple[Mixture, Sizes], *, rows_per_shard: int = 128) -> list[StagePlan]:
@@ -116,6 +116,23 @@ def test_best_fit_ranges_cover_the_streams_without_gap_or_overlap(case: tuple[Mi
                 assert part.token_start == stops[place]
                 stops[place] = part.token_stop
         assert stops.items() >= plan.end_positions.items()
+
+
+@settings(max_examples=20)
+@given(random_case(packing="best_fit"), st.data())
+def test_rows_that_packing_made_are_scheduled_like_planned_ones(
+    case: tuple[Mixture, Sizes], data: st.DataObject
+) -> None:
+    for plan in planned(case):
+        packed = [data.draw(st.integers(1, 500)) for _ in plan.streams]
+        realised = with_realised_rows(plan, packed)
+        assert realised.num_rows == sum(packed)
+        seen: Counter[tuple[int, int]] = Counter()
+        for index in range(realised.num_shards):
+            rows = shard_rows(realised, index)
+            assert rows.stream.size == min(128, sum(packed) - 128 * index)
+            seen.update(zip(rows.stream.tolist(), rows.row.tolist(), strict=True))
+        assert seen == Counter((number, row) for number, rows in enumerate(packed) for row in range(rows))
 
 
 @settings(max_examples=40)
