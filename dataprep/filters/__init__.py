@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dataprep.filters.code import Code
 from dataprep.filters.presets import PRESETS, Filter, Preset, preset_identity, resolve_preset
 from dataprep.filters.prose import C4, FineWeb, GopherQuality, GopherRepetition, Language, NotEmpty
 from dataprep.filters.rules import Rule, verdicts
@@ -20,6 +21,7 @@ from dataprep.filters.rules import Rule, verdicts
 __all__ = [
     "C4",
     "PRESETS",
+    "Code",
     "Filter",
     "FineWeb",
     "GopherQuality",

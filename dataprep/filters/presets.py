@@ -8,13 +8,14 @@ from typing import Annotated
 from pydantic import Field
 
 from dataprep.errors import ConfigError, nearest
+from dataprep.filters.code import Code
 from dataprep.filters.prose import C4, FineWeb, GopherQuality, GopherRepetition, Language, NotEmpty
 from dataprep.filters.rules import Rule
-from dataprep.signals import LanguageSignals, SignalFamily, SizeSignals, WebTextSignals
+from dataprep.signals import CodeSignals, LanguageSignals, SignalFamily, SizeSignals, WebTextSignals
 from dataprep.yaml_models import Frozen
 
 Filter = Annotated[
-    NotEmpty | GopherQuality | GopherRepetition | C4 | FineWeb | Language | Rule,
+    NotEmpty | GopherQuality | GopherRepetition | C4 | FineWeb | Language | Code | Rule,
     Field(discriminator="kind"),
 ]
 
@@ -43,7 +44,11 @@ _PRESETS = (
     Preset(name="web_multilingual", families=_PROSE, filters=(NotEmpty(), Language(min_score=None))),
     Preset(name="curated", families=_PROSE, filters=(NotEmpty(),)),
     Preset(name="books", families=_PROSE, filters=(NotEmpty(),)),
-    Preset(name="code", families=(SizeSignals(),), filters=(NotEmpty(),)),
+    Preset(
+        name="code",
+        families=(SizeSignals(), CodeSignals()),
+        filters=(NotEmpty(), Code(min_alpha_chars_per_piece=None)),
+    ),
 )
 
 PRESETS = MappingProxyType({preset.name: preset for preset in _PRESETS})

@@ -8,17 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dataprep.filters.rules import Rule
+from dataprep.filters.rules import Rule, limits
 from dataprep.yaml_models import Frozen
-
-
-def limits(*candidates: tuple[str, str, float | None, float | None]) -> tuple[Rule, ...]:
-    """Return the rules (signal, reason, minimum, maximum) that have a limit."""
-    return tuple(
-        Rule(signal=signal, reason=reason, minimum=minimum, maximum=maximum)
-        for signal, reason, minimum, maximum in candidates
-        if minimum is not None or maximum is not None
-    )
 
 
 class NotEmpty(Frozen):

@@ -59,6 +59,15 @@ class Rule(Frozen):
         return failed
 
 
+def limits(*candidates: tuple[str, str, float | None, float | None]) -> tuple[Rule, ...]:
+    """Return the rules (signal, reason, minimum, maximum) that have a limit."""
+    return tuple(
+        Rule(signal=signal, reason=reason, minimum=minimum, maximum=maximum)
+        for signal, reason, minimum, maximum in candidates
+        if minimum is not None or maximum is not None
+    )
+
+
 def verdicts(
     rules: Sequence[Rule],
     signals: Mapping[str, npt.NDArray[np.float32]],

@@ -14,11 +14,13 @@ import pyarrow as pa
 from pydantic import Field
 
 from dataprep.signals.batch import Measured, TextBatch
+from dataprep.signals.code import CodeSignals
 from dataprep.signals.language import LanguageSignals
 from dataprep.signals.size import SizeSignals
 from dataprep.signals.web import WebTextSignals
 
 __all__ = [
+    "CodeSignals",
     "LanguageSignals",
     "Measured",
     "SignalFamily",
@@ -29,7 +31,10 @@ __all__ = [
     "signal_names",
 ]
 
-SignalFamily = Annotated[SizeSignals | WebTextSignals | LanguageSignals, Field(discriminator="kind")]
+SignalFamily = Annotated[
+    SizeSignals | WebTextSignals | CodeSignals | LanguageSignals,
+    Field(discriminator="kind"),
+]
 
 
 def signal_names(families: Sequence[SignalFamily]) -> tuple[str, ...]:

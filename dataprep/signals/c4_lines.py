@@ -10,14 +10,12 @@ case, with one automaton step a character.
 from __future__ import annotations
 
 import functools
-from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dataprep.kernels import subroutine
+from dataprep.signals.phrases import PhraseTable, next_state, phrase_table
 from dataprep.signals.words import ALL_PUNCTUATION, ENDS_SENTENCE, split_text
 from dataprep.text.characters import DIGIT
 from dataprep.text.utf8 import bits_of, decode
@@ -36,59 +34,18 @@ _PHRASES = {
 }
 """C4's phrases, as in datatrove 0.10.0 and TFDS ``c4_utils.py``."""
 
-_KELVIN = 0x212A
 _OPEN, _CLOSE, _BRACE = 0x5B, 0x5D, 0x7B
 _DOT, _QUESTION, _BANG, _QUOTE, _APOSTROPHE = 0x2E, 0x3F, 0x21, 0x22, 0x27
-_LONGEST_WORD = 1000
 DROPPED, LOREM, CURLY = -1, -2, -3
 """What :func:`judge_line` returns for a line that is not kept, or that tells against the whole text."""
 _EDIT = np.frombuffer(b"edit]", np.uint8)
 _NEEDED = np.frombuffer(b"citation needed]", np.uint8)
 
 
-@dataclass(frozen=True)
-class PhraseTable:
-    """An Aho-Corasick automaton over ASCII.
-
-    ``step`` is uint8[states, 128], the next state for a character of any case; ``found``
-    uint8[states], the phrases (as bits) that end in a state.
-    """
-
-    step: npt.NDArray[np.uint8]
-    found: npt.NDArray[np.uint8]
-
-
 @functools.cache
 def c4_phrases() -> PhraseTable:
     """Return the automaton of C4's phrases."""
-    children: list[dict[str, int]] = [{}]
-    found = [0]
-    for phrase, bit in _PHRASES.items():
-        state = 0
-        for character in phrase:
-            if character not in children[state]:
-                children[state][character] = len(children)
-                children.append({})
-                found.append(0)
-            state = children[state][character]
-        found[state] |= bit
-    step = np.zeros((len(children), 128), np.uint8)
-    fallback = [0] * len(children)
-    waiting = deque([0])
-    while waiting:
-        state = waiting.popleft()
-        for code in range(128):
-            child = children[state].get(chr(code).lower())
-            elsewhere = int(step[fallback[state], code]) if state else 0
-            if child is None:
-                step[state, code] = elsewhere
-                continue
-            step[state, code] = child
-            if chr(code).islower() or not chr(code).isalpha():
-                fallback[child] = elsewhere
-                found[child] |= found[elsewhere]
-                waiting.append(child)
-    return PhraseTable(step=step, found=np.array(found, np.uint8))
+    return phrase_table(_PHRASES)
 
 
 @subroutine
@@ -120,16 +77,6 @@ def citation_end(data: Any, i: int, stop: int, first: Any, blocks: Any) -> int:
     if matches(data, i + 1, stop, _NEEDED):
         return i + 1 + len(_NEEDED)
     return i
-
-
-@subroutine
-def next_state(state: int, code_point: int, step: Any) -> int:
-    """Return the automaton's state after a character, as ``str.lower`` would write it."""
-    if code_point < 128:
-        return int(step[state, code_point])
-    if code_point == _KELVIN:
-        return int(step[state, 0x6B])
-    return 0
 
 
 @subroutine
