@@ -41,7 +41,17 @@ class Built:
     def documents(self) -> dict[tuple[str, int], dict[str, Any]]:
         """Every ingested row without its text, by (raw file below the data root, row)."""
         found = {}
-        columns = ["doc_id", "source", "subset", "origin", "origin_row", "verdict", "meta", "url", "num_bytes"]
+        columns = [
+            "doc_id",
+            "source",
+            "subset",
+            "origin",
+            "origin_row",
+            "verdict",
+            "meta",
+            "url",
+            "num_bytes",
+        ]
         for collection, relative in self.record["artifacts"]["documents"].items():
             root = collection.partition("/")[0]
             for part in sorted((self.output / relative).glob("part-*.parquet")):

@@ -75,8 +75,8 @@ def test_tokenised_documents_are_the_kept_ones_without_duplicates(built: Built):
     selected = set(built.record["source_index"])
     assert selected
     # What is missing belongs to subsets that no source of the mixture takes.
-    taken = {
-        (row["source"], row["subset"]) for row in built.documents.values() if row["doc_id"] in tokenised
+    taken = {(row["source"], row["subset"]) for row in built.documents.values() if row["doc_id"] in tokenised}
+    left_out = {
+        (row["source"], row["subset"]) for row in built.documents.values() if row["doc_id"] in missing
     }
-    left_out = {(row["source"], row["subset"]) for row in built.documents.values() if row["doc_id"] in missing}
     assert not taken & left_out
