@@ -60,6 +60,9 @@ class GenericAdapter:
         """Return the fields of JSON objects whose text was taken out; uses the rows up."""
         exclusion = self.prepare_rows(rows)
         columns = self.columns
+        for name in columns.ignored:
+            for row in rows:
+                row.pop(name, None)
         return Fields(
             url=_taken(rows, columns.url, None),
             timestamp=_taken(rows, columns.timestamp, None),
