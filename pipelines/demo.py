@@ -91,15 +91,13 @@ def _prepare_tokenizer(
         storage.write_bytes(mixture, recipe.replace(f"tokenizer: {ARCADE100K.name}", own).encode())
         print(
             f"\nNo vocabulary of {ARCADE100K.name} is here or on the network, so {spec.name} was trained on "
-            f"these texts:\n  {spec.vocab_size:,} ids, with the same split pattern, special tokens and digits, "
-            f"in {path}.\n  It is a stand-in for trying things out. The real one: "
+            f"these texts:\n  {spec.vocab_size:,} ids with the same split pattern, special tokens and digit "
+            f"rule, in {path}.\n  It is a stand-in for trying things out; the real one: "
             "dataprep demo --vocab PATH/cl100k_base.tiktoken"
         )
         return path
     storage.write_bytes(mixture, recipe.encode())
-    print(
-        f"\nTokenizer {ARCADE100K.name}, vocabulary {found.path}, {format_count(ARCADE100K.vocab_size)} ids."
-    )
+    print(f"\nTokenizer {ARCADE100K.name}: {ARCADE100K.vocab_size:,} ids, from {found.path}")
     return vocab
 
 

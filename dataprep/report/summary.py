@@ -72,7 +72,6 @@ def summarise(output: str, mixture: str | None = None) -> BuildSummary:
         ArtifactError: an artifact of the build is missing or damaged.
     """
     record = open_build(output, mixture=mixture)
-    recipe = Mixture.model_validate(record.mixture_config)
     tables = [open_artifact(folder, kind="documents") for folder in record.documents.values()]
     duplicates = open_artifact(record.duplicates, kind="duplicates")
     tokens = {name: open_artifact(folder, kind="tokens") for name, folder in record.tokens.items()}
@@ -86,7 +85,7 @@ def summarise(output: str, mixture: str | None = None) -> BuildSummary:
         mixture=record.mixture,
         tokenizer=record.tokenizer,
         output=record.output,
-        sources=tuple(_sources(recipe, tables, duplicates, tokens)),
+        sources=tuple(_sources(record, tables, duplicates, tokens)),
         duplicates=_duplicates(duplicates),
         stages=tuple(stages),
         skipped_files=tuple(skipped),
@@ -104,9 +103,12 @@ def _read_plan(folder: str) -> StagePlan:
 
 
 def _sources(
-    mixture: Mixture, tables: Iterable[Artifact], duplicates: Artifact, tokens: Mapping[str, Artifact]
+    record: BuildRecord, tables: Iterable[Artifact], duplicates: Artifact, tokens: Mapping[str, Artifact]
 ) -> list[SourceStatistics]:
-    counts: dict[str, list[Mapping[str, int]]] = {name: [] for name in mixture.sources}
+    mixture = Mixture.model_validate(record.mixture_config)
+    # A record's JSON is sorted by name; the numbers keep the order of the mixture's file.
+    names = sorted(mixture.sources, key=lambda name: record.source_ids[name])
+    counts: dict[str, list[Mapping[str, int]]] = {name: [] for name in names}
     unselected: list[Mapping[str, int]] = []
     for table in tables:
         corpus = str(table.manifest.details["corpus"])

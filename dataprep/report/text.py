@@ -8,7 +8,7 @@ from dataprep.mixture import format_count
 from dataprep.report.statistics import DuplicateStatistics, SourceStatistics, StageStatistics
 from dataprep.text_table import aligned
 
-_MAX_REASONS = 6
+_MAX_REASONS = 4
 _MAX_ACROSS = 8
 
 
@@ -107,6 +107,7 @@ def stage_text(stage: StageStatistics) -> str:
         f"{stage.sequence_length} ({stage.packing}{padding}), {stage.shards:,} shard(s), "
         f"{stage.size_bytes / 1e6:.1f} MB"
     )
+    held = [source for source in stage.sources if source.rows or source.requested]
     lines = [("source", "requested", "realised", "tokens", "rows", "epochs", "so far")]
     lines += [
         (
@@ -118,7 +119,7 @@ def stage_text(stage: StageStatistics) -> str:
             f"{source.epochs:.2f}",
             f"{source.epochs_so_far:.2f}",
         )
-        for source in stage.sources
+        for source in held
     ]
     return f"{title}\n{aligned(lines)}\n  largest difference of a share: {stage.largest_deviation:.5f}"
 

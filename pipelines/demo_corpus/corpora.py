@@ -25,7 +25,7 @@ Files = dict[str, tuple[list[Row], pa.Schema | None]]
 def refinedweb(material: Material) -> Files:
     """English web pages: documentation prose, some reference pages, a few foreign pages."""
     english = material.own["en"]
-    texts = share(material.pages, "pages", 0, 52) + share(material.reference, "reference", 0, 30) + english
+    texts = share(material.pages, "pages", 0, 52) + share(material.reference, "reference", 0, 20) + english
     texts += [_variant(text, 0.01) for text in share(material.pages, "pages", 0, 4)]
     texts += material.own["de"][:2] + material.own["fr"][:2]
     rows = [raw_rows.web_row(text) for text in _shuffled(texts)]
@@ -40,8 +40,8 @@ def refinedweb(material: Material) -> Files:
 def redpajama(material: Material) -> Files:
     """The seven subsets; of ``book`` only the PG19-like rows may be trained on."""
     pages, reference, own = material.pages, material.reference, material.own
-    crawl = _shuffled(share(pages, "pages", 48, 62) + share(reference, "reference", 30, 36))
-    c4 = share(pages, "pages", 58, 80) + share(reference, "reference", 36, 46)
+    crawl = _shuffled(share(pages, "pages", 48, 62) + share(reference, "reference", 30, 34))
+    c4 = share(pages, "pages", 58, 80) + share(reference, "reference", 38, 44)
     c4 += [_variant(text, 0.005) for text in share(pages, "pages", 8, 12)]
     code = share(material.packages, "code", 0, 60) + material.library[:40]
     wiki = [(text, language) for language in own for text in own[language][:3]]

@@ -41,7 +41,13 @@ _BORING_FOLDERS = frozenset(
 )
 _MAX_FILE_BYTES = 150_000
 _MIN_FILE_BYTES = 300
-_TRIPLE_PROMPT = re.compile(r"^\s*>>>", re.MULTILINE)
+_PROMPT = re.compile(r"^\s*>>>", re.MULTILINE)
+_MARKUP = re.compile(r":[a-z:]+:(?=`)|[`*|]")
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_MIN_WORD_SHARE = 0.78
+_TRIPLE_QUOTED = re.compile(r'"""(.*?)"""', re.DOTALL)
+_MIN_DOCUMENTED_SHARE = 0.15
+"""Modules with less documentation than this share of their text are not worth parsing."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ def docstrings(files: Iterable[Text]) -> list[Text]:
     """Return the docstrings of modules, classes and functions, named by their dotted path."""
     found: dict[str, Text] = {}
     for file in files:
-        if '"""' not in file.body:
+        if sum(map(len, _TRIPLE_QUOTED.findall(file.body))) < _MIN_DOCUMENTED_SHARE * len(file.body):
             continue
         try:
             with warnings.catch_warnings():
@@ -139,17 +145,22 @@ def own_documents(language: str) -> list[Text]:
 
 
 def prose_of(docstring: str) -> str:
-    """Return a docstring without its examples, tables and field lists: paragraphs of sentences.
+    """Return a docstring's paragraphs of sentences, without markup, examples, tables and fields.
 
-    >>> prose_of("Add two numbers. The sum may wrap.\\n\\n>>> add(1, 2)\\n3\\n\\nReturns\\n-------\\nint")
-    'Add two numbers. The sum may wrap.'
+    >>> prose_of("Add two *small* numbers. The sum may wrap.\\n\\n>>> add(1, 2)\\n3\\n\\nReturns\\n-------\\nint")
+    'Add two small numbers. The sum may wrap.'
     """
     paragraphs = []
     for block in re.split(r"\n\s*\n", docstring):
-        text = " ".join(line.strip() for line in block.splitlines())
-        if not _TRIPLE_PROMPT.search(block) and len(text.split()) >= 5 and text.endswith((".", "!", "?")):
+        text = _MARKUP.sub("", " ".join(line.strip() for line in block.splitlines()))
+        if not _PROMPT.search(block) and text.endswith((".", "!", "?")) and _reads_as_prose(text):
             paragraphs.append(text)
     return "\n\n".join(paragraphs)
+
+
+def _reads_as_prose(text: str) -> bool:
+    tokens = _TOKEN.findall(text)
+    return len(tokens) >= 6 and sum(token[0].isalpha() for token in tokens) >= _MIN_WORD_SHARE * len(tokens)
 
 
 def sample(texts: Iterable[Text], *, max_bytes: int, salt: str) -> list[Text]:

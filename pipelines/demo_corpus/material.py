@@ -72,7 +72,8 @@ def pages_of(reference: Sequence[Text]) -> list[Text]:
             first, pending = text, []
         pending.append(prose)
         if sum(map(len, pending)) >= _PAGE_CHARS:
-            pages.append(Text(first.name, "\n\n".join(pending), first.project, title=first.title))
+            body = "\n\n".join(dict.fromkeys(pending))
+            pages.append(Text(first.name, body, first.project, title=first.title))
             first = None
     return pages
 
