@@ -44,6 +44,15 @@ def test_books3_is_in_no_mixture(name: str) -> None:
         assert (source.corpus, source.subsets) != ("pile", "all")
 
 
+@pytest.mark.parametrize("name", STABLELM)
+def test_copies_in_crawls_give_way_to_copies_in_all_other_sources(name: str) -> None:
+    mixture = load_mixture(name)
+    assert sorted(mixture.priority) == sorted(mixture.sources)
+    crawls = {("refinedweb", ("web",)), ("redpajama", ("c4",)), ("redpajama", ("common_crawl",))}
+    order = [(mixture.sources[one].corpus, mixture.sources[one].subsets) for one in mixture.survivor_order]
+    assert [one in crawls for one in order] == sorted(one in crawls for one in order)
+
+
 def test_only_stable_lm_2_resets_attention_and_positions_and_uses_arcade100k() -> None:
     for name in STABLELM:
         mixture = load_mixture(name)
@@ -89,7 +98,7 @@ def test_alpha_uses_each_of_the_35_published_weights_once() -> None:
     mixture = load_mixture("stablelm-base-alpha")
     assert sorted(weights(mixture).values()) == sorted(Fraction(number) for number in published.split())
     assert sum(weights(mixture).values()) == 100
-    web = weights(mixture)["common-crawl"] + weights(mixture)["openwebtext2"]
+    web = weights(mixture)["crawl"] + weights(mixture)["openwebtext2"]
     assert round(float(web)) == 35
 
 
