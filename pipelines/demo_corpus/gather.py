@@ -147,8 +147,8 @@ def own_documents(language: str) -> list[Text]:
 def prose_of(docstring: str) -> str:
     """Return a docstring's paragraphs of sentences, without markup, examples, tables and fields.
 
-    >>> prose_of("Add two *small* numbers. The sum may wrap.\\n\\n>>> add(1, 2)\\n3\\n\\nReturns\\n-------\\nint")
-    'Add two small numbers. The sum may wrap.'
+    >>> prose_of("Add two *small* numbers in place.\\n\\n>>> add(1, 2)\\n3\\n\\nReturns\\n-------\\nint")
+    'Add two small numbers in place.'
     """
     paragraphs = []
     for block in re.split(r"\n\s*\n", docstring):
