@@ -119,10 +119,11 @@ def make_batch(
     if length < rows.sequence_length:
         row_numbers = np.repeat(row_numbers, rows.sequence_length // length)
         rows = cutting.cut_rows(rows, length, cross_document_loss=policy.cross_document_loss)
-    n_loss = boundaries.count_targets(
-        rows.n_tok, np.diff(rows.seg_starts), cross_document_loss=policy.cross_document_loss
-    )
-    rows = replace(rows, n_loss=n_loss.astype(np.uint32))
+    if options.boundaries is not None:
+        n_loss = boundaries.count_targets(
+            rows.n_tok, np.diff(rows.seg_starts), cross_document_loss=policy.cross_document_loss
+        )
+        rows = replace(rows, n_loss=n_loss.astype(np.uint32))
     return Batch(
         tokens=rows.tokens,
         rows=rows,

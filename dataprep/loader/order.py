@@ -13,7 +13,7 @@ batches permuted freely. A last record batch with fewer rows than the others sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,8 +118,12 @@ class RowOrder:
 
     def row_numbers(self, epoch: int, start: int, stop: int) -> Int64Array:
         """Return the numbers in the stage of the rows at positions ``start`` to ``stop``: int64."""
+        return self.numbers_of(self.locate(epoch, start, stop))
+
+    def numbers_of(self, places: Sequence[BatchRows]) -> Int64Array:
+        """Return the numbers in the stage of rows that were located: int64."""
         parts = [np.empty(0, dtype=np.int64)]
-        for place in self.locate(epoch, start, stop):
+        for place in places:
             first = (place.shard * self.batches_per_shard + place.batch) * self.rows_per_batch
             rows = place.rows
             inside = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import cast
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,14 @@ from dataprep.loader.order import BatchRows, RowOrder
 from dataprep.loader.shard_files import ShardFiles
 from dataprep.loader.sharing import SharedResults
 from dataprep.loader.steps import Step
-from dataprep.shards import Boundaries, Rows, ShardStage, concat_rows, decode_rows
+from dataprep.shards import (
+    Boundaries,
+    Rows,
+    ShardStage,
+    concat_rows,
+    decode_annotations,
+    decode_tokens,
+)
 
 _COUNT_COLUMNS = ("source", "n_tok", "n_loss", "seg_len")
 
@@ -73,6 +79,31 @@ class StepResult:
     """int64[3, sources]: rows, tokens, targets of the global batch by source of the stream."""
 
 
+class RecordBatchRows:
+    """A decompressed record batch; its tokens are decoded when a batch takes them."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch = batch
+        self._annotations = decode_annotations(batch)
+
+    def annotations(self, rows: slice | npt.NDArray[np.int64]) -> Rows:
+        """Return some rows with all but their tokens."""
+        if isinstance(rows, slice):
+            return self._annotations.part(rows.start, rows.stop)
+        return self._annotations.take(rows)
+
+    def copy_tokens(self, rows: slice | npt.NDArray[np.int64], out: npt.NDArray[np.integer]) -> None:
+        """Write the tokens of some rows to ``out``, [rows, L+1] of any integer type that holds them."""
+        if isinstance(rows, slice):
+            decode_tokens(self._batch.slice(rows.start, rows.stop - rows.start), out)
+        else:
+            out[...] = self._tokens[rows]
+
+    @cached_property
+    def _tokens(self) -> npt.NDArray[np.uint32]:
+        return decode_tokens(self._batch)
+
+
 class StepReader:
     """Reads steps; may be called from several threads at once.
 
@@ -95,7 +126,7 @@ class StepReader:
         self._num_sources = num_sources
         self._options = options
         self._counters = counters
-        self._record_batches: SharedResults[tuple[int, int, int], pa.RecordBatch] = SharedResults(
+        self._record_batches: SharedResults[tuple[int, int, int], RecordBatchRows] = SharedResults(
             max_results=max_record_batches, deadline_seconds=deadline_seconds
         )
         self._row_counts: SharedResults[tuple[int, int, int], npt.NDArray[np.int64]] = SharedResults(
@@ -120,43 +151,46 @@ class StepReader:
 
     def _read_part(self, item: WorkItem, start: int, stop: int) -> Batch:
         step, stage = item.step, self._stages[item.step.stage]
-        header = stage.shards.header
-        tokens = np.empty((stop - start, header.layout.row_tokens), dtype=self._options.dtype)
-        parts: list[Rows] = []
-        done = 0
-        for place in stage.order.locate(step.epoch, start, stop):
-            batch = self._record_batch(step.stage, place)
-            self._row_counts.get(
-                (step.stage, place.shard, place.batch), partial(self._count_rows, stage, batch)
-            )
-            parts.append(_decode(batch, place, tokens[done : done + place.num_rows]))
+        width = stage.shards.header.layout.row_tokens
+        tokens = np.empty((stop - start, width), dtype=self._options.dtype)
+        places = stage.order.locate(step.epoch, start, stop)
+        if not places:  # A rank's part of a short last batch may be empty, but it is still a batch.
+            (place,) = stage.order.locate(step.epoch, step.start, step.start + 1)
+            places = [BatchRows(place.shard, place.batch, slice(0, 0), 0)]
+        parts, done = [], 0
+        for place in places:
+            decompressed = self._record_batch(step.stage, place)
+            parts.append(decompressed.annotations(place.rows))
+            decompressed.copy_tokens(place.rows, tokens[done : done + place.num_rows])
             done += place.num_rows
-        rows = concat_rows(parts) if parts else _no_rows(header.layout.row_tokens)
         self._counters.add("bytes_decoded", tokens.nbytes)
         return make_batch(
-            dataclasses.replace(rows, tokens=tokens),
-            stage.order.row_numbers(step.epoch, start, stop),
+            dataclasses.replace(concat_rows(parts), tokens=tokens),
+            stage.order.numbers_of(places),
             BatchPlace(stage.name, step.stage, step.epoch, item.number, item.rows_before),
             policy=self._policy(stage),
             options=self._options,
         )
 
-    def _record_batch(self, stage: int, place: BatchRows) -> pa.RecordBatch:
-        def read() -> pa.RecordBatch:
+    def _record_batch(self, stage: int, place: BatchRows) -> RecordBatchRows:
+        def read() -> RecordBatchRows:
             self._counters.add("record_batches_read")
-            return self._files.read(stage, place.shard, lambda shard: shard.read_batch(place.batch))
+            batch = self._files.read(stage, place.shard, lambda shard: shard.read_batch(place.batch))
+            decompressed = RecordBatchRows(batch)
+            self._row_counts.get(key, lambda: self._count_rows(self._stages[stage], batch))
+            return decompressed
 
-        return self._record_batches.get((stage, place.shard, place.batch), read)
+        key = (stage, place.shard, place.batch)
+        return self._record_batches.get(key, read)
 
     def _count(self, step: Step) -> npt.NDArray[np.int64]:
         """Return what the global batch counts: only small columns are decoded for it."""
-        stage = self._stages[step.stage]
         of_rows = np.concatenate(
             [
                 self._row_counts.get(
                     (step.stage, place.shard, place.batch), partial(self._read_counts, step.stage, place)
                 )[:, place.rows]
-                for place in stage.order.locate(step.epoch, step.start, step.stop)
+                for place in self._stages[step.stage].order.locate(step.epoch, step.start, step.stop)
             ],
             axis=1,
         )
@@ -164,11 +198,11 @@ class StepReader:
         counts = [np.bincount(source, what, self._num_sources) for what in (None, tokens, targets)]
         return np.stack(counts).astype(np.int64)
 
-    def _read_counts(self, stage_number: int, place: BatchRows) -> npt.NDArray[np.int64]:
+    def _read_counts(self, stage: int, place: BatchRows) -> npt.NDArray[np.int64]:
         batch = self._files.read(
-            stage_number, place.shard, lambda shard: shard.read_batch(place.batch, _COUNT_COLUMNS)
+            stage, place.shard, lambda shard: shard.read_batch(place.batch, _COUNT_COLUMNS)
         )
-        return self._count_rows(self._stages[stage_number], batch)
+        return self._count_rows(self._stages[stage], batch)
 
     def _count_rows(self, stage: StreamStage, batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
         """Return int64[3, rows of the record batch]: source in the stream, tokens, targets."""
@@ -188,30 +222,3 @@ class StepReader:
 def describe(step: Step, stage_name: str) -> str:
     """Return what a step is called in messages."""
     return f"positions {step.start} to {step.stop - 1} of epoch {step.epoch} of stage {stage_name!r}"
-
-
-def _decode(batch: pa.RecordBatch, place: BatchRows, out: npt.NDArray[np.integer]) -> Rows:
-    """Decode rows of a record batch into ``out``; the result has no tokens of its own."""
-    if isinstance(place.rows, slice):
-        # Decoding goes straight into whatever integer type the trainer wants.
-        into = cast("npt.NDArray[np.uint32]", out)
-        rows = decode_rows(batch.slice(place.rows.start, place.num_rows), into)
-    else:
-        rows = decode_rows(batch).take(place.rows)
-        out[...] = rows.tokens
-    return dataclasses.replace(rows, tokens=rows.tokens[:, :0])
-
-
-def _no_rows(row_tokens: int) -> Rows:
-    return Rows(
-        tokens=np.zeros((0, row_tokens), dtype=np.uint32),
-        source=np.zeros(0, dtype=np.uint16),
-        epoch=np.zeros(0, dtype=np.uint8),
-        n_tok=np.zeros(0, dtype=np.uint32),
-        n_loss=np.zeros(0, dtype=np.uint32),
-        seg_starts=np.zeros(1, dtype=np.int64),
-        seg_len=np.zeros(0, dtype=np.uint32),
-        seg_doc=np.zeros(0, dtype=np.uint64),
-        seg_off=np.zeros(0, dtype=np.uint32),
-        seg_flags=np.zeros(0, dtype=np.uint8),
-    )

@@ -5,7 +5,7 @@
 pyarrow and fsspec, and nothing of the pipeline.
 """
 
-from dataprep.shards.layout import RowLayout, decode_rows, decode_tokens, encode_rows
+from dataprep.shards.layout import RowLayout, decode_annotations, decode_rows, decode_tokens, encode_rows
 from dataprep.shards.publishing import publish_stage, shard_file_name, write_stage
 from dataprep.shards.reading import ShardReader
 from dataprep.shards.rows import (
@@ -40,6 +40,7 @@ __all__ = [
     "StageSource",
     "check_rows",
     "concat_rows",
+    "decode_annotations",
     "decode_rows",
     "decode_tokens",
     "encode_rows",

@@ -11,7 +11,7 @@ Token ids are cut in planes, because the vocabularies of interest need 16 bits (
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, overload
 
 import numpy as np
@@ -140,9 +140,14 @@ def decode_rows(batch: pa.RecordBatch, out: npt.NDArray[np.uint32] | None = None
         out: uint32[n, L+1] array to fill with the tokens; a new one if None.
     """
     tokens = decode_tokens(batch) if out is None else decode_tokens(batch, out)
+    return replace(decode_annotations(batch), tokens=tokens)
+
+
+def decode_annotations(batch: pa.RecordBatch) -> Rows:
+    """Return a record batch as rows with all but their tokens (uint32[n, 0]), as views."""
     starts = batch.column("seg_len").offsets.to_numpy().astype(np.int64)
     return Rows(
-        tokens=tokens,
+        tokens=np.empty((batch.num_rows, 0), dtype=np.uint32),
         source=batch.column("source").to_numpy(),
         epoch=batch.column("epoch").to_numpy(),
         n_tok=batch.column("n_tok").to_numpy(),
