@@ -275,7 +275,7 @@ def open_stream(
 def identity_of(stage: ShardStage) -> str:
     """Return the identity of a stage's rows: a hash of its header and of its shards' checksums."""
     digest = hashlib.sha256(json.dumps(dataclasses.asdict(stage.header), sort_keys=True).encode())
-    digest.update("".join(shard.sha256 for shard in stage.shards).encode())
+    digest.update("".join(entry.sha256 for entry in stage.artifact.manifest.files).encode())
     return digest.hexdigest()
 
 

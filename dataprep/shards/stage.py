@@ -14,16 +14,16 @@ An entry is lean on purpose: a stage of a trillion tokens has 30,000 of them.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from dataprep import artifacts
-from dataprep.artifacts import Artifact
+from dataprep.artifacts import Artifact, FileEntry
 from dataprep.errors import ArtifactError
 from dataprep.shards.layout import RowLayout
 from dataprep.shards.reading import ShardReader
@@ -131,6 +131,41 @@ class ShardEntry:
         return np.frombuffer(base64.b64decode(self.crc32_base64), dtype="<u4")
 
 
+class _ShardEntries(Sequence[ShardEntry]):
+    """The shards of a manifest, made into objects when they are asked for.
+
+    A trainer opens a stage of 30,000 shards and reads a few of them.
+    """
+
+    def __init__(self, files: Sequence[FileEntry], rows_per_shard: int) -> None:
+        self._files = files
+        self._rows_per_shard = rows_per_shard
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @overload
+    def __getitem__(self, index: int) -> ShardEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[ShardEntry, ...]: ...
+    def __getitem__(self, index: int | slice) -> ShardEntry | tuple[ShardEntry, ...]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        number = range(len(self))[index]
+        entry = self._files[number]
+        return ShardEntry(
+            index=number,
+            path=entry.path,
+            size_bytes=entry.size_bytes,
+            sha256=entry.sha256,
+            first_row=number * self._rows_per_shard,
+            num_rows=entry.counts["rows"],
+            num_tokens=entry.counts["tokens"],
+            num_targets=entry.counts["targets"],
+            crc32_base64=entry.details["crc32"],
+        )
+
+
 class ShardStage:
     """A published stage: its header, its shards and random access to its rows.
 
@@ -147,31 +182,17 @@ class ShardStage:
             self.header = _header_from_json(manifest.details)
             self.num_rows = int(manifest.details["num_rows"])
             rows_per_shard = self.header.rows_per_shard
-            self.shards = tuple(
-                ShardEntry(
-                    index=index,
-                    path=entry.path,
-                    size_bytes=entry.size_bytes,
-                    sha256=entry.sha256,
-                    first_row=index * rows_per_shard,
-                    num_rows=entry.counts["rows"],
-                    num_tokens=entry.counts["tokens"],
-                    num_targets=entry.counts["targets"],
-                    crc32_base64=entry.details["crc32"],
-                )
-                for index, entry in enumerate(manifest.files)
-            )
+            self.shards: Sequence[ShardEntry] = _ShardEntries(manifest.files, rows_per_shard)
+            shard_rows = [int(entry.counts["rows"]) for entry in manifest.files]
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
                 f"{artifact.folder}: the manifest lacks what a stage needs ({error!r})"
             ) from error
-        if sum(shard.num_rows for shard in self.shards) != self.num_rows:
+        if sum(shard_rows) != self.num_rows:
             raise ArtifactError(f"{artifact.folder}: its shards do not add up to {self.num_rows} rows")
-        for shard in self.shards[:-1]:
-            if shard.num_rows != rows_per_shard:
-                raise ArtifactError(
-                    f"{artifact.path(shard.path)}: {shard.num_rows} rows, not {rows_per_shard}"
-                )
+        for entry, num_rows in zip(manifest.files[:-1], shard_rows):
+            if num_rows != rows_per_shard:
+                raise ArtifactError(f"{artifact.path(entry.path)}: {num_rows} rows, not {rows_per_shard}")
 
     @classmethod
     def open(cls, folder: str) -> ShardStage:
