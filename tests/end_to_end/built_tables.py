@@ -16,7 +16,7 @@ import zstandard
 
 def read_truth(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a truth file (jsonl.zst)."""
-    data = zstandard.ZstdDecompressor().stream_reader(path.open("rb")).read()
+    data = zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read()
     return [json.loads(line) for line in data.decode("utf-8").split("\n") if line]
 
 
