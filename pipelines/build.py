@@ -142,6 +142,7 @@ def _from_documents(
         tokenizer=tokenizer,
         seed=mixture.seed,
         holdout_fraction=mixture.holdout_fraction,
+        tags=mixture.tags,
         output_root=options.output,
         engine=engine,
     )
