@@ -49,9 +49,8 @@ def access_explained(entry: CorpusEntry, place: str) -> Iterator[None]:
     except Exception as error:
         if storage.is_local(place) and not isinstance(error, OSError):
             raise
-        kinds = {kind.__name__ for kind in type(error).__mro__}
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        if entry.gating and kinds & set(_REFUSED):
+        if entry.gating and _is_refusal(error):
             raise SourceError(
                 f"{place}: access to {entry.name!r} is refused ({first_line}). This corpus is gated: "
                 f"{entry.gating} ({entry.homepage}); then log in with 'hf auth login' or set HF_TOKEN, "
@@ -61,6 +60,14 @@ def access_explained(entry: CorpusEntry, place: str) -> Iterator[None]:
             f"{place}: cannot be listed ({type(error).__name__}: {first_line}). Check the address, the "
             f"network and your credentials, or give --data-root a folder with a copy in {entry.local_name}/"
         ) from error
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Tell whether an error, or one that it came from, is a refusal of access."""
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
+        causes.append(cause)
+    return any(kind.__name__ in _REFUSED for cause in causes for kind in type(cause).__mro__)
 
 
 def listed_urls(hub: HubUrlList, subset: str | None, globs: Sequence[str]) -> list[FileInfo]:

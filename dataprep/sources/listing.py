@@ -150,15 +150,14 @@ def _listed(entry: CorpusEntry, subset: str | None, root: str, *, from_hub: bool
 
 
 def _origin(path: str, root: str) -> str:
-    """Return the part of ``path`` below ``root``.
-
-    A listing of a hub repository may come back without the revision that was asked for.
-    """
-    plain = path.replace(os.sep, "/")
-    for base in (root, root.rsplit("@", 1)[0]):
-        folder = base.replace(os.sep, "/").rstrip("/") + "/"
-        if plain.startswith(folder):
-            return plain.removeprefix(folder)
+    """Return the part of ``path`` below ``root``, with forward slashes."""
+    if storage.is_local(root):
+        return os.path.relpath(path, root).replace(os.sep, "/")
+    (_, inside), (_, folder) = storage.filesystem(path), storage.filesystem(root)
+    # A listing of a hub repository may come back without the revision that was asked for.
+    for base in (folder, folder.rsplit("@", 1)[0]):
+        if inside.startswith(base.rstrip("/") + "/"):
+            return inside.removeprefix(base.rstrip("/") + "/")
     raise SourceError(f"{path}: was listed below {root}, but its path does not begin so")
 
 
