@@ -57,7 +57,7 @@ def test_a_difference_is_named_with_document_and_place(demo):
 
 
 def test_ids_that_are_missing_at_the_end_are_a_difference(demo):
-    text, doc_id, offsets, ids = batch(demo, 1)
+    text, doc_id, _, ids = batch(demo, 1)
     with pytest.raises(ParityError, match=f"at token {len(ids) - 1} of {len(ids)}"):
         ParityGuard(demo).check(text, doc_id, np.array([0, len(ids) - 1]), ids[:-1], allow_tags=False)
 

@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 import pytest
@@ -41,9 +42,9 @@ def ranks(monkeypatch: pytest.MonkeyPatch) -> bytes:
 class Answers(http.server.BaseHTTPRequestHandler):
     """Answers from ``bodies`` by path; ``cut`` paths promise more bytes than they send."""
 
-    bodies: dict[str, bytes] = {}
-    cut: set[str] = set()
-    asked: list[str] = []
+    bodies: ClassVar[dict[str, bytes]] = {}
+    cut: ClassVar[set[str]] = set()
+    asked: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
@@ -110,7 +111,9 @@ def test_a_wrong_file_is_named_with_both_checksums(tmp_path, ranks):
 
 def test_a_given_path_is_the_only_place(tmp_path, ranks):
     """A damaged file given by the user must not be replaced silently by a cached one."""
-    cached = tmp_path / "cache" / "vocabularies" / f"{hashlib.sha256(ranks).hexdigest()[:12]}-cl100k_base.tiktoken"
+    cached = (
+        tmp_path / "cache" / "vocabularies" / f"{hashlib.sha256(ranks).hexdigest()[:12]}-cl100k_base.tiktoken"
+    )
     cached.parent.mkdir(parents=True)
     cached.write_bytes(ranks)
     assert find_vocabulary("arcade100k").data == ranks
@@ -174,7 +177,9 @@ def test_a_mirror_is_asked_first(monkeypatch, ranks, server):
     assert Answers.asked == ["/mirror/cl100k_base.tiktoken"]
 
 
-def test_wrong_cut_and_missing_answers_are_all_named_and_nothing_is_kept(tmp_path, monkeypatch, ranks, server):
+def test_wrong_cut_and_missing_answers_are_all_named_and_nothing_is_kept(
+    tmp_path, monkeypatch, ranks, server
+):
     Answers.bodies = {"/wrong": b"<html>please log in</html>", "/cut": ranks[:50]}
     Answers.cut = {"/cut"}
     published_at(monkeypatch, f"{server}/wrong", f"{server}/cut", f"{server}/gone")
@@ -211,7 +216,10 @@ def test_the_real_files_have_the_expected_checksums(vocab, tmp_path):
     for name, file_name in (("arcade100k", "cl100k_base.tiktoken"), ("neox", "gpt-neox-20b.tokenizer.json")):
         assert find_vocabulary(name, vocab_path=str(vocab)).path.endswith(file_name)
         (tmp_path / "renamed").write_bytes((vocab / file_name).read_bytes())
-        assert find_vocabulary(name, vocab_path=str(tmp_path / "renamed")).sha256 == VOCABULARY_FILES[name].sha256
+        assert (
+            find_vocabulary(name, vocab_path=str(tmp_path / "renamed")).sha256
+            == VOCABULARY_FILES[name].sha256
+        )
 
 
 @pytest.mark.vocab

@@ -41,7 +41,9 @@ pieces = st.one_of(
     st.text(st.sampled_from("0123456789.,'sStTdlLreveE"), max_size=20),
     st.text(st.sampled_from("<|>_endoftxrpamu gh"), max_size=20),
     # Letters with marks that compose, Hangul jamo, and characters that NFC replaces.
-    st.text(st.sampled_from("aeoAE\u0301\u0308\u0323\u0327\u1100\u1161\u11a8\u212b\u0958\ufb1d"), max_size=12),
+    st.text(
+        st.sampled_from("aeoAE\u0301\u0308\u0323\u0327\u1100\u1161\u11a8\u212b\u0958\ufb1d"), max_size=12
+    ),
 )
 texts = st.lists(pieces, max_size=6).map("".join)
 """Texts of all planes, rich in what tokenizers and normalisation treat specially."""

@@ -100,7 +100,11 @@ def test_a_block_is_read_as_numpy():
     batch = unsorted_batch([(9, 1, [5, EOS]), (3, 8, [6, 7, EOS])], dtype="uint16")
     block = TokenBlock.from_batch(batch.slice(1, 1))
     assert (block.key.tolist(), block.doc_id.tolist()) == ([3], [8])
-    assert (block.offsets.tolist(), block.tokens.tolist(), block.tokens.dtype) == ([0, 3], [6, 7, 0], np.uint16)
+    assert (block.offsets.tolist(), block.tokens.tolist(), block.tokens.dtype) == (
+        [0, 3],
+        [6, 7, 0],
+        np.uint16,
+    )
 
 
 # --- ragged arrays ----------------------------------------------------------------------------

@@ -20,9 +20,7 @@ def origins(names: list[str]) -> pa.DictionaryArray:
 
 
 def test_the_key_is_a_hash_of_seed_collection_file_and_row():
-    keys = document_keys(
-        origins(["a", "b", "a"]), np.array([0, 0, 5], np.uint32), seed=3, collection="pile"
-    )
+    keys = document_keys(origins(["a", "b", "a"]), np.array([0, 0, 5], np.uint32), seed=3, collection="pile")
     expected = [
         int(mix64(np.array([row], np.uint64), key=hash64("document", 3, "pile", file))[0])
         for file, row in [("a", 0), ("b", 0), ("a", 5)]
@@ -44,14 +42,14 @@ def test_dictionary_codes_do_not_matter():
     """Two batches of one file may code its name differently."""
     plain = document_keys(origins(["b", "a"]), np.array([1, 2], np.uint32), seed=0, collection="c")
     coded = pa.DictionaryArray.from_arrays(pa.array([2, 0], pa.int32()), pa.array(["a", "unused", "b"]))
-    assert document_keys(coded, np.array([1, 2], np.uint32), seed=0, collection="c").tolist() == plain.tolist()
+    assert (
+        document_keys(coded, np.array([1, 2], np.uint32), seed=0, collection="c").tolist() == plain.tolist()
+    )
 
 
 def test_keys_are_uniform():
     """Chi-squared over 64 ranges of 64,000 consecutive rows: mean 63, five deviations above is 119."""
-    keys = document_keys(
-        origins(["f"] * 64_000), np.arange(64_000, dtype=np.uint32), seed=1, collection="c"
-    )
+    keys = document_keys(origins(["f"] * 64_000), np.arange(64_000, dtype=np.uint32), seed=1, collection="c")
     observed = np.bincount((keys >> np.uint64(58)).astype(np.int64), minlength=64)
     assert ((observed - 1000) ** 2 / 1000).sum() < 119
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,9 @@ def web(tmp_path_factory: pytest.TempPathFactory, bins: list[list[Document]]) ->
 
 def flat(span: TokenSpan) -> list[tuple[int, int, int, int]]:
     """Return (token, document id, epoch, offset in the document) of every token of a span."""
-    steps = np.concatenate([np.arange(n) for n in span.length]) if span.num_segments else np.zeros(0, np.int64)
+    steps = (
+        np.concatenate([np.arange(n) for n in span.length]) if span.num_segments else np.zeros(0, np.int64)
+    )
     each = (np.repeat(column, span.length) for column in (span.doc_id, span.epoch, span.offset))
     doc_id, epoch, offset = each
     return list(zip(span.tokens.tolist(), doc_id.tolist(), epoch.tolist(), (offset + steps).tolist()))
@@ -109,7 +112,7 @@ def test_adjoining_ranges_give_the_whole(tmp_path_factory, lengths, dtype, data)
         epoch = data.draw(st.integers(0, 3))
         cuts = sorted(data.draw(st.lists(st.integers(0, total), max_size=6)))
         borders = [epoch * total + cut for cut in (0, *cuts, total)]
-        spans = [opened.read_tokens("all", a, b) for a, b in zip(borders, borders[1:])]
+        spans = [opened.read_tokens("all", a, b) for a, b in pairwise(borders)]
         whole = opened.read_tokens("all", borders[0], borders[-1])
         assert whole.tokens.dtype == dtype
         assert [token for span in spans for token in flat(span)] == flat(whole)
@@ -125,7 +128,12 @@ def test_epochs_have_different_orders(web):
 
 
 def test_the_seed_the_source_and_the_class_change_later_epochs_and_not_the_first(tmp_path, bins):
-    kinds = {"a": (7, "web", "all"), "b": (8, "web", "all"), "c": (7, "books", "all"), "d": (7, "web", "short")}
+    kinds = {
+        "a": (7, "web", "all"),
+        "b": (8, "web", "all"),
+        "c": (7, "books", "all"),
+        "d": (7, "web", "short"),
+    }
     first, second = {}, {}
     for folder, (seed, source, class_name) in kinds.items():
         artifact = publish_tokens(str(tmp_path / folder), {class_name: bins}, seed=seed, source=source)

@@ -45,7 +45,8 @@ def made_up_documents(lengths: Sequence[int], *, seed: int = 0) -> list[Document
     """Return documents of these lengths; token k of document d is 1000 * (d + 1) + k, the last is EOS."""
     keys = sorted(hash64("test", seed, d) for d in range(len(lengths)))
     return [
-        (keys[d], d + 1, [1000 * (d + 1) + k for k in range(length - 1)] + [EOS]) for d, length in enumerate(lengths)
+        (keys[d], d + 1, [1000 * (d + 1) + k for k in range(length - 1)] + [EOS])
+        for d, length in enumerate(lengths)
     ]
 
 
@@ -119,7 +120,9 @@ def epoch_documents(
     return ordered
 
 
-def read_slowly(documents_of_epoch: Any, num_tokens: int, start: int, stop: int) -> list[tuple[int, int, int, int]]:
+def read_slowly(
+    documents_of_epoch: Any, num_tokens: int, start: int, stop: int
+) -> list[tuple[int, int, int, int]]:
     """Return (token, document id, epoch, offset in the document) at each virtual position."""
     found = []
     for position in range(start, stop):
