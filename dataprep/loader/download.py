@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import wait
 from dataclasses import dataclass
-from typing import IO, Any
+from time import monotonic
+from typing import IO
 
 import fsspec.asyn
 
@@ -14,6 +17,7 @@ from dataprep import storage
 from dataprep.errors import MissingExtraError, StreamError
 from dataprep.loader.counters import Counters
 
+_STOP_POLL_SECONDS = 0.1
 _EXTRA_OF_MODULE = {"s3fs": "s3", "gcsfs": "gcs"}
 
 
@@ -78,7 +82,7 @@ def _download_once(
     out.seek(0)
     out.truncate()
     digest = hashlib.sha256()
-    read_range = range_reader(file.url, timeout_seconds=policy.range_timeout_seconds)
+    read_range = range_reader(file.url, timeout_seconds=policy.range_timeout_seconds, stop=stop)
     done_bytes, failures = 0, 0
     while done_bytes < file.size_bytes:
         wanted = min(policy.range_bytes, file.size_bytes - done_bytes)
@@ -113,8 +117,10 @@ def _download_once(
     return digest.hexdigest()
 
 
-def range_reader(url: str, *, timeout_seconds: float) -> Callable[[int, int], bytes]:
+def range_reader(url: str, *, timeout_seconds: float, stop: threading.Event) -> Callable[[int, int], bytes]:
     """Return a function (first byte, byte after the last) -> bytes of a remote file.
+
+    It raises a TimeoutError when a range takes longer than ``timeout_seconds``, or ``stop`` is set.
 
     Raises:
         MissingExtraError: the package for this kind of storage is not installed.
@@ -127,10 +133,15 @@ def range_reader(url: str, *, timeout_seconds: float) -> Callable[[int, int], by
             module=module, extra=_EXTRA_OF_MODULE.get(module, "pipeline"), purpose=f"reading {url}"
         ) from error
 
-    def read(start: int, stop: int) -> bytes:
-        if isinstance(fs, fsspec.asyn.AsyncFileSystem) and hasattr(fs, "_cat_file"):
-            arguments: dict[str, Any] = {"start": start, "end": stop, "timeout": timeout_seconds}
-            return bytes(fsspec.asyn.sync(fs.loop, fs._cat_file, inside, **arguments))
-        return bytes(fs.cat_file(inside, start=start, end=stop))
+    def read(first: int, last: int) -> bytes:
+        if not isinstance(fs, fsspec.asyn.AsyncFileSystem):
+            return bytes(fs.cat_file(inside, start=first, end=last))  # It has time limits of its own.
+        reading = asyncio.run_coroutine_threadsafe(fs._cat_file(inside, start=first, end=last), fs.loop)
+        give_up = monotonic() + timeout_seconds
+        while not wait([reading], timeout=_STOP_POLL_SECONDS).done:
+            if stop.is_set() or monotonic() > give_up:
+                reading.cancel()
+                raise TimeoutError(f"no answer for {timeout_seconds:g} s")
+        return bytes(reading.result())
 
     return read

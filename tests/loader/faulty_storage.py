@@ -1,0 +1,125 @@
+"""A storage server on loopback that fails on demand: a folder over HTTP, or a proxy before S3."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Literal
+
+Fault = Literal["503", "404", "cut", "short", "flip", "slow"]
+"""An error status; a connection that ends in the middle of the body; a body that is too short and
+says so; one wrong bit; an answer that comes after ``slow_seconds``."""
+
+
+class FaultyStorage:
+    """Serves files under ``url`` until ``close``.
+
+    ``fault`` is asked for every read of a shard's bytes, with the file's name and the number of
+    the read, counted from 0 over all files.
+    """
+
+    def __init__(self, folder: Path | None = None, *, upstream: tuple[str, int] | None = None) -> None:
+        self.fault: Callable[[str, int], Fault | None] = lambda name, read: None
+        self.slow_seconds = 5.0
+        self.reads: list[str] = []
+        self.bytes_sent = 0
+        self._lock = threading.Lock()
+        storage = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                pass
+
+            def do_any(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if upstream is not None:
+                    status, headers, data = _forward(upstream, self, body)
+                else:
+                    assert folder is not None
+                    status, headers, data = _from_folder(folder, self)
+                storage.send(self, status, headers, data)
+
+            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_any  # noqa: N815
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.address = ("127.0.0.1", self._server.server_address[1])
+        self.url = f"http://127.0.0.1:{self.address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def send(
+        self, request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], data: bytes
+    ) -> None:
+        """Answer a request, with a fault if it reads a shard."""
+        fault: Fault | None = None
+        name = request.path.partition("?")[0].rsplit("/", 1)[-1]
+        if request.command == "GET" and name.endswith(".arrow") and data:
+            with self._lock:
+                fault = self.fault(name, len(self.reads))
+                self.reads.append(name)
+        if fault in ("503", "404"):
+            status, data = int(fault), b""
+            headers = {"Content-Type": "text/plain"}
+        if fault == "slow":
+            time.sleep(self.slow_seconds)
+        if fault == "flip":
+            data = data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 16]) + data[len(data) // 2 + 1 :]
+        if fault == "short":
+            data = data[: len(data) // 2]
+        length = headers.get("Content-Length", "0") if request.command == "HEAD" else str(len(data))
+        request.send_response(status)
+        for key, value in headers.items():
+            if key.lower() not in ("content-length", "transfer-encoding", "connection", "date", "server"):
+                request.send_header(key, value)
+        request.send_header("Content-Length", length)
+        request.end_headers()
+        if fault == "cut":
+            data = data[: len(data) // 2]
+            request.close_connection = True
+        try:
+            if request.command != "HEAD":
+                request.wfile.write(data)
+        except OSError:
+            request.close_connection = True
+        with self._lock:
+            self.bytes_sent += len(data)
+
+
+def _forward(
+    upstream: tuple[str, int], request: BaseHTTPRequestHandler, body: bytes
+) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection(*upstream, timeout=30)
+    connection.request(request.command, request.path, body, dict(request.headers.items()))
+    answer = connection.getresponse()
+    data = answer.read()
+    connection.close()
+    return answer.status, dict(answer.getheaders()), data
+
+
+def _from_folder(folder: Path, request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+    path = folder / request.path.lstrip("/")
+    if not path.is_file():
+        return 404, {}, b""
+    data = path.read_bytes()
+    headers = {"Accept-Ranges": "bytes", "Content-Length": str(len(data))}
+    wanted = request.headers.get("Range")
+    if wanted and request.command == "GET":
+        first, last = wanted.removeprefix("bytes=").split("-")
+        total = len(data)
+        data = data[int(first) : int(last or total - 1) + 1]
+        headers["Content-Range"] = f"bytes {first}-{int(first) + len(data) - 1}/{total}"
+        return 206, headers, data
+    return 200, headers, data
