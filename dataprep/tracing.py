@@ -83,8 +83,7 @@ class RowTrace:
             f"row {self.row} of {self.mixture}, stage {self.stage}",
             f"  lies in  {self.shard}, record batch {self.batch}, row {self.row_in_batch}",
             f"  source   {self.source}, epoch {self.epoch}",
-            f"  holds    {self.tokens} tokens, {self.targets} targets with loss, "
-            f"{len(self.segments)} segments",
+            f"  holds    {self.tokens} tokens in {len(self.segments)} segments, {self.targets} with loss",
         ]
         for number, segment in enumerate(self.segments):
             edges = " (whole)" if segment.starts_document and segment.ends_document else ""
