@@ -13,7 +13,6 @@ belong together to one place and calls them.
 """
 
 from dataprep.dedup.config import DedupConfig, SignatureConfig
-from dataprep.dedup.removals import removed_documents
 from dataprep.dedup.signatures import sign, signature_schema
 
-__all__ = ["DedupConfig", "SignatureConfig", "removed_documents", "sign", "signature_schema"]
+__all__ = ["DedupConfig", "SignatureConfig", "sign", "signature_schema"]

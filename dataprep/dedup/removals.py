@@ -10,9 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dataprep.artifacts import Artifact
-from dataprep.dedup.files import read_arrow
-
 UInt64Array = npt.NDArray[np.uint64]
 
 KINDS = ("exact", "url", "near")
@@ -42,18 +39,3 @@ def removals_path(collection: str, part: str) -> str:
     'redpajama/arxiv/part-00003-0000.arrow'
     """
     return f"{collection}/{part.removesuffix('.parquet')}.arrow"
-
-
-def removed_documents(duplicates: Artifact, *, collection: str, part: str) -> UInt64Array:
-    """Return the ids of the documents that a part loses: uint64[n], ascending.
-
-    Args:
-        duplicates: an artifact of kind ``duplicates``.
-        part: file name of the part, e.g. ``part-00003-0000.parquet``.
-    """
-    relative = removals_path(collection, part)
-    if not any(entry.path == relative for entry in duplicates.manifest.files):
-        return np.zeros(0, dtype=np.uint64)
-    table = read_arrow(duplicates.path(relative), columns=["doc_id"])
-    ids: UInt64Array = table.column("doc_id").to_numpy()
-    return ids
