@@ -18,9 +18,19 @@ from typing import IO, Any
 
 import fsspec
 
-from dataprep.errors import ArtifactError
+from dataprep.errors import ArtifactError, MissingExtraError
 
 TEMPORARY_PREFIX = ".tmp-"
+_PACKAGES = {
+    "s3": ("s3fs", "s3"),
+    "s3a": ("s3fs", "s3"),
+    "gs": ("gcsfs", "gcs"),
+    "gcs": ("gcsfs", "gcs"),
+    "hf": ("huggingface_hub", "hub"),
+    "http": ("aiohttp", "http"),
+    "https": ("aiohttp", "http"),
+}
+"""Python package, and extra of dataprep, that reads each kind of URL."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +58,17 @@ def join(base: str, *parts: str) -> str:
 
 
 def filesystem(path: str) -> tuple[Any, str]:
-    """Return the fsspec filesystem of ``path`` and the path inside it."""
-    fs, inside = fsspec.core.url_to_fs(path)
+    """Return the fsspec filesystem of ``path`` and the path inside it.
+
+    Raises:
+        MissingExtraError: the package for this kind of URL is not installed.
+    """
+    try:
+        fs, inside = fsspec.core.url_to_fs(path)
+    except ImportError as error:
+        scheme = path.partition("://")[0]
+        module, extra = _PACKAGES.get(scheme, (error.name or scheme, "pipeline"))
+        raise MissingExtraError(module=module, extra=extra, purpose=f"reading {path}") from error
     return fs, str(inside)
 
 

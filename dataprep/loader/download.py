@@ -14,11 +14,10 @@ from typing import IO
 import fsspec.asyn
 
 from dataprep import storage
-from dataprep.errors import MissingExtraError, StreamError
+from dataprep.errors import StreamError
 from dataprep.loader.counters import Counters
 
 _STOP_POLL_SECONDS = 0.1
-_EXTRA_OF_MODULE = {"s3fs": "s3", "gcsfs": "gcs"}
 
 
 @dataclass(frozen=True)
@@ -125,13 +124,7 @@ def range_reader(url: str, *, timeout_seconds: float, stop: threading.Event) -> 
     Raises:
         MissingExtraError: the package for this kind of storage is not installed.
     """
-    try:
-        fs, inside = storage.filesystem(url)
-    except ImportError as error:
-        module = error.name or url.partition("://")[0]
-        raise MissingExtraError(
-            module=module, extra=_EXTRA_OF_MODULE.get(module, "pipeline"), purpose=f"reading {url}"
-        ) from error
+    fs, inside = storage.filesystem(url)
 
     def read(first: int, last: int) -> bytes:
         if not isinstance(fs, fsspec.asyn.AsyncFileSystem):

@@ -16,7 +16,7 @@ import fsspec
 import pytest
 from faulty_storage import Fault, FaultyStorage
 
-from dataprep.errors import StreamError, UsageError
+from dataprep.errors import MissingExtraError, StreamError, UsageError
 from dataprep.loader import CacheOptions, RetryPolicy, open_stream
 from dataprep.shards import Rows
 
@@ -176,6 +176,15 @@ def test_the_cache_stays_within_its_room_and_keeps_what_comes_next(
                 10, cache=cache_in(tmp_path, max_bytes=3 * shard_bytes, prefetch_shards=1, threads=1)
             )
         )
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(path: str) -> None:
+        raise ImportError("Please install gcsfs to access Google Storage")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
+    with pytest.raises(MissingExtraError, match=r"reading gs://b/s/.* needs .*'gcsfs'.*'dataprep\[gcs\]'"):
+        open_stream("gs://b/s")
 
 
 READER = """
