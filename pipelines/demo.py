@@ -6,13 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from dataprep.tracing import trace_row
-
 from dataprep import storage
 from dataprep.errors import ConfigError
 from dataprep.report import summarise
 from dataprep.text_table import aligned
 from dataprep.tokenizers import ARCADE100K, find_vocabulary, train_demo_vocabulary
+from dataprep.tracing import trace_row
 from mixtures import packaged_path
 from pipelines.build import BuildOptions, build
 from pipelines.demo_corpus import DemoCorpus, write_demo_corpus
@@ -21,7 +20,7 @@ DEMO_VOCABULARY_SIZE = 8192
 """Ids of the vocabulary that is trained offline; small, so that training takes seconds."""
 
 _NETWORK_TIMEOUT_S = 5.0
-_SHOWN_CHARACTERS = 600
+_SHOWN_LINES = 24
 
 
 def run_demo(
@@ -102,8 +101,8 @@ def _prepare_tokenizer(
 
 
 def _first_row(output: str, mixture: str) -> str:
-    text = trace_row(output, 0, stage=None, mixture=mixture).to_text()
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + " ..."
+    lines = trace_row(output, 0, stage=None, mixture=mixture).to_text().splitlines()
+    return "\n".join(lines[:_SHOWN_LINES] + (["    ..."] if len(lines) > _SHOWN_LINES else []))
 
 
 def _next_commands(output: str) -> str:
