@@ -7,7 +7,7 @@ move between workers, and they move as ids.
 
 from __future__ import annotations
 
-import importlib.metadata
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,29 +17,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataprep import artifacts, storage
-from dataprep.artifacts import Artifact, FileEntry, Manifest
+from dataprep.artifacts import Artifact
 from dataprep.dedup.files import read_arrow
 from dataprep.dedup.removals import removals_path
 from dataprep.tokenizers import TagPolicy, Tokenizer, load_recorded_tokenizer, record_tokenizer
 from dataprep.tokens import (
     DOCUMENT_COLUMNS,
-    INDEX_NAME,
-    BinSummary,
     DocumentEncoder,
     Layout,
     Routes,
     bin_path,
     write_bin,
-    write_index,
 )
 from pipelines.engine import Engine, Task
 from pipelines.exchange import exchange, remove_work_folder
+from pipelines.token_manifests import publish_tokens
 from pipelines.token_sources import SourcePlan, TokenSource, count, plan_sources
 
-_READ_ROWS = 512
-"""Documents that are encoded at a time."""
+_BATCH_BYTES = 4 << 20
+"""Text that is encoded at a time, about: small enough for a worker's memory when documents are books."""
 
-_PACKAGES = ("gigatoken", "numpy", "pyarrow")
+_MAX_BATCH_ROWS = 4096
 
 
 def tokenize(
@@ -110,7 +108,7 @@ def tokenize(
             engine=engine,
         )
         for number in pending:
-            _publish(plans[number], [results[i] for i in job.buckets_of(number)], job.tokenizer)
+            publish_tokens(plans[number], [results[i] for i in job.buckets_of(number)], job.tokenizer)
         remove_work_folder(work_folder)
     return {plan.source.name: artifacts.open_artifact(plan.folder, kind="tokens") for plan in plans}
 
@@ -122,6 +120,15 @@ class _Bucket:
     source: int
     class_name: str
     bin: int
+
+
+@functools.lru_cache(maxsize=2)
+def _buckets(layouts: tuple[Layout, ...]) -> tuple[_Bucket, ...]:
+    return tuple(
+        _Bucket(number, class_name, bin_number)
+        for number, layout in enumerate(layouts)
+        for class_name, bin_number in layout.buckets
+    )
 
 
 @dataclass(frozen=True)
@@ -136,13 +143,9 @@ class _Job:
     folders: tuple[str, ...]
 
     @property
-    def buckets(self) -> list[_Bucket]:
+    def buckets(self) -> tuple[_Bucket, ...]:
         """All buckets, in the order of their numbers."""
-        return [
-            _Bucket(number, class_name, bin_number)
-            for number, layout in enumerate(self.layouts)
-            for class_name, bin_number in layout.buckets
-        ]
+        return _buckets(self.layouts)
 
     def buckets_of(self, source: int) -> list[int]:
         """Return the numbers of a source's buckets."""
@@ -162,6 +165,7 @@ class _Part:
     collection: str
     corpus: str
     source_of: Mapping[str, int]
+    batch_rows: int
 
 
 def _tasks(
@@ -188,10 +192,17 @@ def _tasks(
                 collection=collection,
                 corpus=corpus,
                 source_of=source_of,
+                batch_rows=_batch_rows(entry.counts),
             )
             done_path = storage.join(work_folder, "mapped", f"{name}.json")
-            tasks.append(Task(name, done_path, part, size_bytes=entry.counts.get("text_bytes", 0)))
+            tasks.append(Task(name, done_path, part, size_bytes=entry.counts["text_bytes"]))
     return tasks
+
+
+def _batch_rows(counts: Mapping[str, int]) -> int:
+    """Return how many documents of a part are about ``_BATCH_BYTES``."""
+    mean_bytes = counts["text_bytes"] / max(1, counts["rows"])
+    return max(1, min(_MAX_BATCH_ROWS, int(_BATCH_BYTES / max(1.0, mean_bytes))))
 
 
 @dataclass(frozen=True)
@@ -212,7 +223,9 @@ class _EncodePart:
             removed=removed,
         )
         with storage.open_input(part.path) as stream, pq.ParquetFile(stream) as table:
-            for batch in table.iter_batches(_READ_ROWS, columns=list(DOCUMENT_COLUMNS), use_threads=False):
+            for batch in table.iter_batches(
+                part.batch_rows, columns=list(DOCUMENT_COLUMNS), use_threads=False
+            ):
                 yield from encoder.add(batch)
         yield from encoder.flush()
 
@@ -232,70 +245,3 @@ class _WriteBin:
             counts = {"documents": sum(summary.num_docs), "tokens": sum(summary.num_tokens)}
             file = asdict(artifacts.describe_file(folder, relative, **counts))
         return {"class": bucket.class_name, "summary": summary.to_json(), "file": file}
-
-
-def _publish(plan: SourcePlan, results: Sequence[Mapping[str, Any]], tokenizer: Mapping[str, Any]) -> None:
-    """Write the index and the manifest of one source."""
-    summaries: dict[str, list[BinSummary]] = {class_name: [] for class_name in plan.layout.classes}
-    for result in results:
-        summaries[result["class"]].append(BinSummary(**result["summary"]))
-    write_index(storage.join(plan.folder, INDEX_NAME), summaries)
-    files = [FileEntry(**result["file"]) for result in results if result["file"] is not None]
-    classes = {name: _class_details(bins) for name, bins in summaries.items()}
-    every_bin = [one for bins in summaries.values() for one in bins]
-    manifest = Manifest(
-        kind="tokens",
-        name=f"{tokenizer['name']}/{plan.source.name}",
-        fingerprint=plan.fingerprint,
-        inputs=plan.inputs,
-        config=plan.config,
-        seed=plan.config["seed"],
-        counts=artifacts.sum_counts(
-            {name: details[name] for name in ("documents", "tokens", "text_bytes")}
-            for details in classes.values()
-        ),
-        files=(*files, artifacts.describe_file(plan.folder, INDEX_NAME)),
-        details={
-            "source": plan.source.name,
-            "license": "; ".join(
-                sorted(
-                    {
-                        str(a.manifest.details["license"])
-                        for a in plan.documents
-                        if a.manifest.details.get("license")
-                    }
-                )
-            ),
-            "classes": classes,
-            "collections": _by_collection(plan.documents, every_bin),
-            "tokenizer": dict(tokenizer),
-        },
-        packages={name: importlib.metadata.version(name) for name in _PACKAGES},
-    )
-    artifacts.publish(plan.folder, manifest)
-
-
-def _class_details(bins: Sequence[BinSummary]) -> dict[str, Any]:
-    histogram = np.zeros(64, dtype=np.int64)
-    for one in bins:
-        histogram[: len(one.length_histogram)] += np.array(one.length_histogram, dtype=np.int64)
-    return {
-        "documents": sum(sum(one.num_docs) for one in bins),
-        "tokens": sum(sum(one.num_tokens) for one in bins),
-        "text_bytes": sum(one.text_bytes for one in bins),
-        "blocks": sum(len(one.num_docs) for one in bins),
-        "bins": sum(1 for one in bins if one.num_docs),
-        # Element k: documents of 2**k to 2**(k + 1) - 1 tokens.
-        "length_histogram": np.trim_zeros(histogram, "b").tolist(),
-    }
-
-
-def _by_collection(documents: Sequence[Artifact], bins: Sequence[BinSummary]) -> dict[str, dict[str, int]]:
-    names = {str(a.manifest.details["number"]): a.manifest.name for a in documents}
-    totals: dict[str, dict[str, int]] = {}
-    for one in bins:
-        for number, (num_docs, num_tokens) in one.collections.items():
-            total = totals.setdefault(names[number], {"documents": 0, "tokens": 0})
-            total["documents"] += num_docs
-            total["tokens"] += num_tokens
-    return dict(sorted(totals.items()))

@@ -40,7 +40,7 @@ class Routes:
 
     def first_bucket(self, source: int) -> int:
         """Return the number of a source's first bucket; buckets are numbered through all sources."""
-        return sum(len(layout.buckets) for layout in self.layouts[:source])
+        return sum(layout.num_buckets for layout in self.layouts[:source])
 
     def source_of_rows(self, subset: pa.DictionaryArray) -> npt.NDArray[np.int64]:
         """Return the source of each row, -1 for none: int64[n]."""

@@ -76,6 +76,12 @@ class Layout:
         return (*training, HOLDOUT) if self.holdout_limit else training
 
     @property
+    def num_buckets(self) -> int:
+        """Number of buckets: the bins of all classes."""
+        training = 1 if self.min_long_tokens is None else 2
+        return training * self.num_bins + (self.num_holdout_bins if self.holdout_limit else 0)
+
+    @property
     def buckets(self) -> tuple[tuple[str, int], ...]:
         """Class and bin of every bucket, in the order of the numbers that ``assign`` returns."""
         return tuple(

@@ -235,7 +235,7 @@ def test_the_same_bytes_on_any_engine(tmp_path, built, documents, demo, engine):
 
 
 def test_the_same_bytes_with_any_batch_size(tmp_path, built, documents, demo, monkeypatch):
-    monkeypatch.setattr(tokenization, "_READ_ROWS", 7)
+    monkeypatch.setattr(tokenization, "_BATCH_BYTES", 2000)
     run(tmp_path, documents, demo)
     assert file_digests(tmp_path) == file_digests(built)
 
@@ -285,7 +285,7 @@ def test_only_what_is_missing_is_done(tmp_path, built, documents, demo):
 def test_a_build_that_was_stopped_while_it_published_goes_on(
     tmp_path, built, documents, demo, monkeypatch, published_before
 ):
-    original, calls = tokenization._publish, []
+    original, calls = tokenization.publish_tokens, []
 
     def stop_at(plan, *arguments):
         if len(calls) == published_before:
@@ -294,7 +294,7 @@ def test_a_build_that_was_stopped_while_it_published_goes_on(
         original(plan, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(tokenization, "_publish", stop_at)
+        patch.setattr(tokenization, "publish_tokens", stop_at)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path, documents, demo)
     # All reductions are done, so no document is encoded again.
@@ -476,3 +476,14 @@ def test_real_documents_come_back_as_their_text(tmp_path, corpus, vocab):
             ids = found[doc_id_of(0, row, number=number)]
             assert arcade.decode(ids[:-1]) == unicodedata.normalize("NFC", text)
             assert ids[-1] == arcade.spec.eos_id
+
+
+def test_an_output_on_an_object_store(tokens, documents, demo):
+    """Memory stands for S3 and Google Storage: any file system that fsspec knows."""
+    remote = run(Path("unused"), documents, demo, output_root="memory://bucket/out")
+    for name, artifact in tokens.items():
+        assert remote[name].folder.startswith("memory://bucket/out/tokens/")
+        assert merged(documents_of(remote[name])) == merged(documents_of(artifact))
+        assert [entry.sha256 for entry in remote[name].manifest.files] == [
+            entry.sha256 for entry in artifact.manifest.files
+        ]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import zstandard
 
@@ -53,7 +54,7 @@ def read_corpus(root: Path) -> Iterator[Batch]:
             for item in split_collection(collection, entry):
                 file = str(Path(item.path).relative_to(root))
                 for batch in read_batches(item, entry):
-                    kept = batch.filter(pa.compute.equal(batch.column("verdict").cast(pa.string()), KEEP))
+                    kept = batch.filter(pc.equal(batch.column("verdict").cast(pa.string()), KEEP))
                     text = normalize(kept.column("text"), code=name in TAGGED_CORPORA)
                     rows = kept.column("origin_row").to_pylist()
                     yield Batch(name, [file] * len(rows), rows, text)

@@ -67,6 +67,7 @@ def test_classes_and_buckets(holdout, long, classes, buckets):
     layout = Layout(holdout, long, num_bins=2, num_holdout_bins=1)
     assert layout.classes == classes
     assert list(layout.buckets) == buckets
+    assert layout.num_buckets == len(buckets)
 
 
 def test_bins_are_halves_of_the_key_space():
