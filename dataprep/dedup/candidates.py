@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from dataprep.dedup.shared_keys import rows_with_shared_keys
 from dataprep.hashing import mix64
 
 UInt64Array = npt.NDArray[np.uint64]
@@ -29,27 +30,17 @@ def candidate_groups(
 
     Returns: group names and members, uint64[m] each, ascending by key and document id.
     """
-    order = np.lexsort((doc_id, keys))
-    keys, doc_id = keys[order], doc_id[order]
-    is_first = np.ones(len(keys), dtype=bool)
-    is_first[1:] = keys[1:] != keys[:-1]
-    starts = np.flatnonzero(is_first)
-    sizes = np.diff(starts, append=len(keys))
-    shared = sizes >= 2
-    starts, sizes = starts[shared], sizes[shared]
-    if len(starts) == 0:
+    rows = rows_with_shared_keys(keys)
+    if len(rows) == 0:
         return np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.uint64)
-    members = _slices(doc_id, starts, sizes)
+    keys, members = keys[rows], doc_id[rows]
+    order = np.lexsort((members, keys))
+    keys, members = keys[order], members[order]
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    sizes = np.diff(starts, append=len(keys))
     if sizes.max() > max_members:
         members, sizes = _cut_groups(members, sizes, max_members=max_members)
     return np.repeat(_names(members, sizes), sizes), members
-
-
-def _slices(values: UInt64Array, starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> UInt64Array:
-    """Return ``values[start:start + size]`` of all slices, one after another."""
-    ends = np.cumsum(sizes)
-    rows: npt.NDArray[np.int64] = np.arange(ends[-1]) + np.repeat(starts - ends + sizes, sizes)
-    return values[rows]
 
 
 def _cut_groups(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataprep.dedup.edges import Edges
+from dataprep.dedup.shared_keys import rows_with_shared_keys
 
 UInt64Array = npt.NDArray[np.uint64]
 
@@ -22,13 +23,14 @@ def duplicates_by_key(keys: Sequence[UInt64Array], *, preference: UInt64Array, d
 
     Returns: edges in the order of key, preference and id.
     """
-    if len(doc_id) == 0:
+    rows = rows_with_shared_keys(keys[0])
+    if len(rows) == 0:
         return Edges.empty()
-    order = np.lexsort((doc_id, preference, *reversed(keys)))
-    preference, doc_id = preference[order], doc_id[order]
-    starts_group = np.ones(len(order), dtype=bool)
-    starts_group[1:] = np.logical_or.reduce([key[order][1:] != key[order][:-1] for key in keys])
-    best = np.maximum.accumulate(np.where(starts_group, np.arange(len(order)), 0))
+    rows = rows[np.lexsort((doc_id[rows], preference[rows], *(key[rows] for key in reversed(keys))))]
+    preference, doc_id = preference[rows], doc_id[rows]
+    starts_group = np.ones(len(rows), dtype=bool)
+    starts_group[1:] = np.logical_or.reduce([key[rows[1:]] != key[rows[:-1]] for key in keys])
+    best = np.maximum.accumulate(np.where(starts_group, np.arange(len(rows)), 0))
     others = np.flatnonzero(~starts_group)
     best = best[others]
     return Edges(preference[best], doc_id[best], preference[others], doc_id[others])
