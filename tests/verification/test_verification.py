@@ -8,12 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 from output_builder import Output, document_id, reseal, rewrite_bin, rewrite_part, rewrite_shard
 
 from dataprep.errors import ConfigError
 from dataprep.shards import ENDS_DOCUMENT, STARTS_DOCUMENT, TRUNCATED, Rows
+from dataprep.tracing import trace_row
 from dataprep.verification import VerifyReport, verify_output
 from pipelines.cli import main
 
@@ -354,3 +356,18 @@ def test_a_plan_for_other_tokens(output: Output) -> None:
     found = problems_of(verify_output(str(output.root), sample_rows=0))
     assert f"{folder}/plan.json: pile/all: tokens available" in found
     assert f"{folder}/plan.json: rows of all streams: found 249, expected 250" in found
+
+
+def test_an_output_on_an_object_store_is_verified_in_place(sound: Output) -> None:
+    memory = fsspec.filesystem("memory")
+    for relative in files_of(sound):
+        memory.pipe_file(f"/bucket/out/{relative}", (sound.root / relative).read_bytes())
+    report = verify_output("memory://bucket/out", sample_rows=2)
+    assert report.ok, report.to_text()
+    assert trace_row("memory://bucket/out", 3).source == trace_row(str(sound.root), 3).source
+    name = next(path for path in files_of(sound) if path.name == "shard-00000.arrow")
+    data = bytearray((sound.root / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    memory.pipe_file(f"/bucket/out/{name}", bytes(data))
+    assert f"{name}: damaged" in problems_of(verify_output("memory://bucket/out", sample_rows=2))
+    memory.rm("/bucket", recursive=True)
