@@ -185,6 +185,7 @@ def publish(folder: str, manifest: Manifest) -> Artifact:
         found = storage.glob(path)
         if [f.size_bytes for f in found] != [entry.size_bytes]:
             raise ArtifactError(f"{path}: expected {entry.size_bytes} bytes, found {found or 'nothing'}")
+    storage.remove_temporaries(folder)
     write_sealed_json(storage.join(folder, MANIFEST_NAME), manifest.to_json())
     storage.remove_tree(storage.join(folder, DONE_FOLDER))
     return Artifact(folder, manifest)

@@ -133,6 +133,17 @@ def remove_tree(path: str) -> None:
     fs.rm(inside, recursive=True)
 
 
+def remove_temporaries(folder: str) -> None:
+    """Remove what writers that were killed have left below a local folder; object stores keep nothing."""
+    if not is_local(folder):
+        return
+    for parent, _, names in os.walk(local_path(folder)):
+        for name in names:
+            if name.startswith(TEMPORARY_PREFIX):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(parent, name))
+
+
 @contextlib.contextmanager
 def atomic_output(path: str) -> Iterator[IO[bytes]]:
     """Open ``path`` for writing; it appears, whole, only when the block ends without an error.

@@ -27,7 +27,8 @@ RAW_FILES = (
     "redpajama/wikipedia/*",
     "pile/train/01.jsonl.zst",
     "starcoderdata/python/*",
-    "starcoderdata/c/*",
+    "starcoderdata/java/*",
+    "starcoderdata/javascript/*",
 )
 
 
@@ -61,6 +62,11 @@ def checksums(output: Path) -> dict[str, str]:
     return {str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def differences(found: dict[str, str], expected: dict[str, str]) -> list[str]:
+    """Return the names of files that are in one build only, or differ."""
+    return sorted(name for name in {**found, **expected} if found.get(name) != expected.get(name))
+
+
 def num_files(output: Path) -> int:
     return sum(1 for path in output.rglob("*") if path.is_file())
 
@@ -87,12 +93,12 @@ def test_a_build_that_was_killed_three_times_gives_the_same_bytes(reference, raw
     assert kills == 3
     finished = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
     assert finished.returncode == 0, finished.stderr
-    assert checksums(tmp_path) == reference
+    assert differences(checksums(tmp_path), reference) == []
 
 
 def test_the_shuffle_exchange_gives_the_same_bytes_as_spill_files(reference, small_builder, tmp_path):
     assert small_builder.run(MIXTURE, tmp_path, "--workers=1", "--exchange=shuffle", tokens=TOKENS) == 0
-    assert checksums(tmp_path) == reference
+    assert differences(checksums(tmp_path), reference) == []
 
 
 def test_building_again_changes_no_file(reference, small_builder, tmp_path):
@@ -101,4 +107,4 @@ def test_building_again_changes_no_file(reference, small_builder, tmp_path):
     assert small_builder.run(MIXTURE, tmp_path, "--workers=2", tokens=TOKENS) == 0
     again = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     assert {p for p in again if "builds" not in p.parts and again[p] != times.get(p)} == set()
-    assert checksums(tmp_path) == reference
+    assert differences(checksums(tmp_path), reference) == []
