@@ -18,9 +18,10 @@ numpy, pyarrow and fsspec; PyTorch only for ``dataprep.loader.torch``.
 from dataprep.loader.batch import Batch
 from dataprep.loader.cache import CacheOptions
 from dataprep.loader.download import RetryPolicy
+from dataprep.loader.opening import open_stream
 from dataprep.loader.reader import BatchReader
 from dataprep.loader.state import LoaderState, parse_state
-from dataprep.loader.stream import TokenStream, open_stream
+from dataprep.loader.stream import TokenStream
 
 __all__ = [
     "Batch",

@@ -4,6 +4,7 @@ The same on every rank, whatever the world size, the size of a batch, or the num
 
     {"format_version": 1,
      "stages": [["stage1", "<identity>"], ["stage2", "<identity>"]],
+     "window_shards": 16,
      "stage": 0, "epoch": 0, "next_row": 12288,
      "steps": 12, "rows": 12288, "tokens": 25165824, "targets": 25160112,
      "sources": {"web": {"rows": 9830, "tokens": 20131840, "targets": 20127290}, ...}}
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,8 @@ class LoaderState:
 
     stages: tuple[tuple[str, str], ...]
     """Name and identity of each stage of the stream."""
+    window_shards: int
+    """The part of the stream's order that is not in its stages; see ``loader.order``."""
     sources: tuple[str, ...]
     cursor: Cursor
     steps: int
@@ -69,13 +72,14 @@ class LoaderState:
 
     def advanced(self, cursor: Cursor, counts: npt.NDArray[np.int64]) -> LoaderState:
         """Return the state one global batch of ``counts`` later, at ``cursor``."""
-        return LoaderState(self.stages, self.sources, cursor, self.steps + 1, self.counts + counts)
+        return replace(self, cursor=cursor, steps=self.steps + 1, counts=self.counts + counts)
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON values."""
         return {
             "format_version": STATE_VERSION,
             "stages": [list(stage) for stage in self.stages],
+            "window_shards": self.window_shards,
             "stage": self.cursor.stage,
             "epoch": self.cursor.epoch,
             "next_row": self.cursor.next_row,
@@ -107,6 +111,7 @@ def parse_state(value: Mapping[str, Any] | str) -> LoaderState:
         counts = [[int(source[what]) for source in sources.values()] for what in COUNTED]
         state = LoaderState(
             stages=tuple((str(name), str(identity)) for name, identity in fields["stages"]),
+            window_shards=int(fields["window_shards"]),
             sources=tuple(sources),
             cursor=Cursor(int(fields["stage"]), int(fields["epoch"]), int(fields["next_row"])),
             steps=int(fields["steps"]),
@@ -124,7 +129,9 @@ def parse_state(value: Mapping[str, Any] | str) -> LoaderState:
     return state
 
 
-def initial_state(stages: Sequence[tuple[str, str]], sources: Sequence[str]) -> LoaderState:
+def initial_state(
+    stages: Sequence[tuple[str, str]], sources: Sequence[str], *, window_shards: int
+) -> LoaderState:
     """Return the state of a stream that has delivered nothing."""
     counts = np.zeros((len(COUNTED), len(sources)), dtype=np.int64)
-    return LoaderState(tuple(stages), tuple(sources), Cursor(), 0, counts)
+    return LoaderState(tuple(stages), window_shards, tuple(sources), Cursor(), 0, counts)

@@ -1,7 +1,7 @@
 """A stream: the stages of a mixture one after another, readable from any place.
 
-``open_stream`` opens what ``dataprep build`` published. A stream itself holds no position and no
-open file; it can be pickled, shared and kept. ``TokenStream.batches`` begins to read.
+A stream holds no position and no open file; it can be pickled, shared and kept.
+``TokenStream.batches`` begins to read.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dataprep import artifacts, storage
-from dataprep.errors import StreamError, UsageError, nearest
+from dataprep.errors import StreamError, UsageError
 from dataprep.hashing import hash64
 from dataprep.loader.batch import Batch, BatchOptions, TokenType
 from dataprep.loader.cache import CacheOptions
@@ -31,13 +30,11 @@ from dataprep.loader.step_reader import StreamStage
 from dataprep.loader.steps import Extent, LastBatch, RankShare
 from dataprep.shards import Boundaries, ShardStage
 
-VALIDATION_STAGE = "validation"
-"""The stage of held-out documents: a part of a build, but of a training stream only if named."""
 _ONE_TOKENIZER = ("tokenizer_sha256", "vocab_size", "eos_id", "pad_id")
 
 
 class TokenStream:
-    """Stages of rows, in the order in which they are trained on.
+    """Stages of rows, in the order in which they are trained on; ``open_stream`` makes one.
 
     Args:
         folders: the folder of each stage's published shards.
@@ -49,6 +46,7 @@ class TokenStream:
         self, folders: Sequence[str], *, epochs: Sequence[int], window_shards: int = WINDOW_SHARDS
     ) -> None:
         self._arguments = (tuple(folders), tuple(epochs), window_shards)
+        self.window_shards = window_shards
         opened = [ShardStage.open(folder) for folder in folders]
         _check_alike(opened)
         self.sources = tuple(dict.fromkeys(name for stage in opened for name in stage.source_names))
@@ -85,7 +83,7 @@ class TokenStream:
 
     def initial_state(self) -> LoaderState:
         """Return the state before the first row."""
-        return initial_state(self.identity, self.sources)
+        return initial_state(self.identity, self.sources, window_shards=self.window_shards)
 
     def adopt(self, state: LoaderState | Mapping[str, Any] | str | None) -> LoaderState:
         """Return a state as one of this stream; None: the initial one.
@@ -112,6 +110,11 @@ class TokenStream:
                     f"{identity[:12]}, this stream's is {own_name!r} with {own_identity[:12]} "
                     f"({self.stages[i].shards.artifact.folder}): open the shards that the run was started on"
                 )
+        if found.window_shards != self.window_shards:
+            raise StreamError(
+                f"the loader state was written with window_shards={found.window_shards}, this stream has "
+                f"{self.window_shards}: later epochs would not be the same"
+            )
         if stage >= len(found.stages) or found.cursor.next_row > self.extents[stage].num_rows:
             raise StreamError("the loader state does not add up; it was edited or damaged")
         counts = np.zeros((3, len(self.sources)), dtype=np.int64)
@@ -121,7 +124,7 @@ class TokenStream:
                 counts[:, number[name]] = column
             elif column.any():
                 raise StreamError("the loader state counts a source that its stages do not have")
-        return LoaderState(self.identity, self.sources, found.cursor, found.steps, counts)
+        return dataclasses.replace(found, stages=self.identity, sources=self.sources, counts=counts)
 
     def shards_from(self, cursor: Cursor) -> Iterator[ShardName]:
         """Yield (stage, shard) of all that is needed from a cursor on, in the order of first use."""
@@ -231,47 +234,6 @@ class TokenStream:
         return max(stage.order.shards_at_once(stage.epochs - 1) for stage in self.stages)
 
 
-def open_stream(
-    source: str | Sequence[str],
-    *,
-    stages: Sequence[str] | None = None,
-    epochs: int | Sequence[int] = 1,
-    window_shards: int = WINDOW_SHARDS,
-) -> TokenStream:
-    """Open the stages of a mixture as one stream.
-
-    Args:
-        source: ``OUT/builds/<mixture>.json`` of a build, or the folder of one stage's shards, or
-            such folders in the order of the stages. Paths may be local or URLs (s3://, gs://,
-            hf://, https://).
-        stages: names of the stages to take from a build; default: all but "validation".
-        epochs: how often each stage is read before the next begins; one number for all, or one
-            for each. Epochs that the mixture already holds are in the shards and not meant here.
-        window_shards: how many shards later epochs mix with each other; part of the order, so it
-            must stay the same over a run.
-
-    Raises:
-        UsageError: nothing of the kind is there, or the stages do not fit together.
-        ArtifactError: a stage is unfinished or damaged.
-    """
-    if isinstance(source, str):
-        folders = _folders_of_build(source, stages) if source.endswith(".json") else [source]
-    else:
-        folders = list(source)
-    if stages is not None and not (isinstance(source, str) and source.endswith(".json")):
-        raise UsageError("stages= chooses from a build's JSON file; with folders, give those of the stages")
-    if not folders:
-        raise UsageError("a stream needs at least one stage")
-    each = [epochs] * len(folders) if isinstance(epochs, int) else list(epochs)
-    if len(each) != len(folders) or any(n < 1 for n in each):
-        raise UsageError(
-            f"epochs={epochs!r}: give one number of at least 1, or one for each of {len(folders)} stages"
-        )
-    if window_shards < 1:
-        raise UsageError(f"window_shards={window_shards} must be at least 1")
-    return TokenStream(folders, epochs=each, window_shards=window_shards)
-
-
 def identity_of(stage: ShardStage) -> str:
     """Return the identity of a stage's rows: a hash of its header and of its shards' checksums."""
     digest = hashlib.sha256(json.dumps(dataclasses.asdict(stage.header), sort_keys=True).encode())
@@ -287,22 +249,6 @@ def _reopen(
     if stream.identity != identity:
         raise StreamError(f"the shards in {', '.join(folders)} changed while the stream was handed over")
     return stream
-
-
-def _folders_of_build(path: str, stages: Sequence[str] | None) -> list[str]:
-    if not storage.exists(path):
-        raise UsageError(f"{path}: no such file; `dataprep build` writes OUTPUT/builds/<mixture>.json")
-    build = artifacts.read_sealed_json(path)
-    try:
-        order, folders = list(build["stages"]), dict(build["artifacts"]["shards"])
-    except (KeyError, TypeError) as error:
-        raise UsageError(f"{path}: not the record of a build (it has no {error})") from error
-    chosen = [name for name in order if name != VALIDATION_STAGE] if stages is None else list(stages)
-    for name in chosen:
-        if name not in folders:
-            raise UsageError(f"{path}: no shards of a stage {name!r}; {nearest(name, folders)}")
-    root = storage.join(path.rpartition("/")[0] or ".", "..")
-    return [storage.join(root, folders[name]) for name in chosen]
 
 
 def _order_of(stage: ShardStage, window_shards: int) -> RowOrder:

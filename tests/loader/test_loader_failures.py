@@ -1,0 +1,260 @@
+"""What goes wrong around a stream: other shards, damage, forks, kills; each with its own answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dataprep.artifacts import write_sealed_json
+from dataprep.errors import ArtifactError, StreamError, UsageError
+from dataprep.loader import BatchReader, TokenStream, open_stream, parse_state
+from dataprep.shards import Rows
+
+WriteStage = Callable[..., tuple[str, Rows]]
+Stages = tuple[tuple[str, Rows], tuple[str, Rows]]
+Place = tuple[int, int, int]
+
+
+@pytest.fixture(scope="session")
+def stream(two_stages: Stages) -> TokenStream:
+    """Stage 1 twice, then stage 2."""
+    return open_stream([folder for folder, _ in two_stages], epochs=[2, 1], window_shards=3)
+
+
+def places(batches: BatchReader) -> dict[int, list[Place]]:
+    """(stage, epoch, row) of the rows of each global batch that a reader hands out."""
+    steps: dict[int, list[Place]] = {}
+    for batch in batches:
+        rows = [(batch.stage_index, batch.epoch, row) for row in batch.row_numbers.tolist()]
+        steps.setdefault(batch.step, []).extend(rows)
+    return steps
+
+
+def test_a_state_of_other_shards_is_refused(make_stage: WriteStage, two_stages: Stages) -> None:
+    first, second = make_stage(seed=1)[0], make_stage(seed=2)[0]
+    other = make_stage(seed=3, stage="stage2")[0]
+    with open_stream(first).batches(4) as batches:
+        next(batches)
+        state = batches.state()
+    with pytest.raises(StreamError, match="belongs to other shards: its stage 1 is 'stage1' with identity"):
+        open_stream(second).batches(4, start=state)
+    # What was not read yet may change: a stage is added, then another one in its place.
+    with open_stream([first, other]).batches(4, start=state) as batches:
+        assert next(batches).row_numbers.tolist() == [4, 5, 6, 7]
+        longer = batches.state()
+    assert [name for name, _ in longer["stages"]] == ["stage1", "stage2"]
+    with open_stream([first, two_stages[1][0]]).batches(4, start=longer) as batches:
+        assert next(batches).row_numbers.tolist() == [8, 9, 10, 11]
+    late = {**longer, "stage": 1, "next_row": 0}
+    with pytest.raises(StreamError, match="its stage 2 is 'stage2'"):
+        open_stream([first, two_stages[1][0]]).batches(4, start=late)
+    with pytest.raises(StreamError, match="in stage 2 .'stage2'., but this stream has 1: open all stages"):
+        open_stream([first]).batches(4, start=late)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format_version": 2}, "format version 2"),
+        ({"rows": 99}, "does not add up"),
+        ({"next_row": 101}, "does not add up"),
+        ({"stage": 7}, "does not add up"),
+        ({"epoch": -1}, "does not add up"),
+        ({"sources": None}, "not a loader state"),
+        ({"stages": [["a"]]}, "not a loader state"),
+    ],
+)
+def test_a_damaged_state_is_refused(stream: TokenStream, change: dict[str, Any], message: str) -> None:
+    state = {**stream.initial_state().to_json(), **change}
+    with pytest.raises(StreamError, match=message):
+        stream.batches(8, start=state)
+    with pytest.raises(StreamError, match="not a loader state"):
+        stream.batches(8, start="[]")
+    assert parse_state(json.dumps(stream.initial_state().to_json())).rows == 0
+
+
+def drain(batches: BatchReader, rows: Rows) -> None:
+    for batch in batches:
+        assert (batch.tokens == rows.tokens[batch.row_numbers]).all()
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_a_flipped_byte_is_named(make_stage: WriteStage, threads: int) -> None:
+    folder, rows = make_stage(num_rows=32)
+    path = Path(folder) / "shard-00001.arrow"
+    good = path.read_bytes()
+    generator = np.random.default_rng(5)
+    for position in generator.integers(0, len(good), 60).tolist():
+        damaged = bytearray(good)
+        damaged[position] ^= 1 << int(generator.integers(0, 8))
+        path.write_bytes(damaged)
+        with open_stream(folder).batches(4, read_ahead_threads=threads, dtype="uint32") as batches:
+            for _ in range(4):
+                batch = next(batches)
+                assert (batch.tokens == rows.tokens[batch.row_numbers]).all()
+            with pytest.raises(StreamError, match=r"of epoch 0 of stage 'stage1' .*shard-00001.arrow"):
+                drain(batches, rows)
+    path.write_bytes(good)
+    assert sum(len(batch) for batch in open_stream(folder).batches(4)) == 32
+
+
+def test_a_missing_or_cut_shard_is_named_and_can_be_repaired(make_stage: WriteStage) -> None:
+    folder, _ = make_stage(num_rows=32)
+    path = Path(folder) / "shard-00001.arrow"
+    good = path.read_bytes()
+    with open_stream(folder).batches(16, read_ahead_threads=0) as batches:
+        next(batches)
+        path.write_bytes(good[: len(good) // 2])
+        with pytest.raises(StreamError, match="shard-00001.arrow: damaged or cut"):
+            next(batches)
+        path.unlink()
+        with pytest.raises(StreamError, match="shard-00001.arrow: missing"):
+            next(batches)
+        path.write_bytes(good)
+        assert next(batches).row_numbers.tolist() == list(range(16, 32)), "asking again tries again"
+
+
+def test_a_stream_survives_pickling_and_a_fork(stream: TokenStream) -> None:
+    reference = list(places(stream.batches(24)).values())
+    again = pickle.loads(pickle.dumps(stream))
+    assert list(places(again.batches(24)).values()) == reference
+    with stream.batches(24, read_ahead_threads=2) as batches:
+        first = next(batches)
+        read_end, write_end = os.pipe()
+        child = os.fork()
+        if child == 0:
+            rows = places(batches)
+            os.write(write_end, json.dumps(list(rows.values())).encode())
+            os._exit(0)
+        os.close(write_end)
+        with os.fdopen(read_end, "rb") as pipe:
+            from_child = json.loads(pipe.read())
+        os.waitpid(child, 0)
+        in_parent = list(places(batches).values())
+    assert first.step == 0
+    assert in_parent == reference[1:]
+    assert [[tuple(row) for row in step] for step in from_child] == reference[1:]
+
+
+def test_no_thread_outlives_its_reader(stream: TokenStream) -> None:
+    def reading() -> int:
+        return sum(thread.name.startswith("dataprep-") for thread in threading.enumerate())
+
+    before = reading()
+    batches = stream.batches(24, read_ahead_threads=4)
+    next(batches)
+    assert reading() == before + 4
+    batches.close()
+    assert reading() == before
+    next(batches)
+    assert reading() == before + 4, "it goes on after close"
+    batches.close()
+    counters = batches.counters()
+    assert counters["batches"] == 2
+    assert counters["rows"] == 48
+    assert counters["tokens_by_source"] == {"web": 256, "code": 256, "books": 256}
+    assert {"wait_seconds", "read_seconds", "record_batches_read", "ready_steps"} <= set(counters)
+
+
+def test_a_process_ends_at_once_while_it_reads_ahead(two_stages: Stages) -> None:
+    code = (
+        "import sys; from dataprep.loader import open_stream\n"
+        "stream = open_stream(sys.argv[1], epochs=100000)\n"
+        "b = stream.batches(8, read_ahead_threads=4, read_ahead_bytes=1 << 40)\n"
+        "print(next(b).row_numbers.tolist())\n"
+        "assert not {'torch', 'apache_beam', 'datasets', 'numba', 'pydantic'} & set(sys.modules)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, two_stages[0][0]],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "[0, 1, 2, 3, 4, 5, 6, 7]\n", "")
+
+
+def test_streams_are_opened_by_build_by_folder_and_refused_with_a_reason(
+    two_stages: Stages, make_stage: WriteStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [folder for folder, _ in two_stages]
+    root = os.path.commonpath(folders).split("/shards/")[0]
+    build = {
+        "stages": ["stage1", "stage2", "validation"],
+        "artifacts": {"shards": {f"stage{i + 1}": os.path.relpath(f, root) for i, f in enumerate(folders)}},
+    }
+    path = os.path.join(root, "builds", "test.json")
+    write_sealed_json(path, build)
+    assert [stage.name for stage in open_stream(path).stages] == ["stage1", "stage2"]
+    assert [stage.name for stage in open_stream(path, stages=["stage2"]).stages] == ["stage2"]
+    assert open_stream(path).identity == open_stream(folders).identity
+    monkeypatch.chdir(root)
+    assert open_stream("builds/test.json").identity == open_stream(folders).identity
+    monkeypatch.chdir(os.path.join(root, "builds"))
+    assert open_stream("test.json").identity == open_stream(folders).identity
+    assert open_stream(path, epochs=[2, 1]).num_rows == 250
+    with pytest.raises(UsageError, match="no shards of a stage 'stag2'; did you mean 'stage"):
+        open_stream(path, stages=["stag2"])
+    with pytest.raises(UsageError, match="dataprep build"):
+        open_stream(str(tmp_path / "no.json"))
+    with pytest.raises(ArtifactError, match=r"no manifest.json"):
+        open_stream(str(tmp_path))
+    with pytest.raises(UsageError, match="at least one stage"):
+        open_stream([])
+    with pytest.raises(StreamError, match="written with window_shards=16, this stream has 3"):
+        open_stream(folders, window_shards=3).batches(4, start=open_stream(folders).initial_state())
+    with pytest.raises(UsageError, match=r"epochs=\[1\]"):
+        open_stream(folders, epochs=[1])
+    with pytest.raises(UsageError, match="stages= chooses"):
+        open_stream(folders, stages=["stage1"])
+    other = make_stage(stage="stage2", tokenizer_sha256="1" * 64)[0]
+    with pytest.raises(UsageError, match="one tokenizer: tokenizer_sha256"):
+        open_stream([folders[0], other])
+
+
+KILLED = """
+import json, os, sys
+from dataprep.loader import open_stream
+folders, log = sys.argv[1:3], sys.argv[3]
+state = None
+if os.path.exists(log):
+    *lines, _ = open(log).read().split("\\n")     # the last line may be cut
+    state = json.loads(lines[-1])[1] if lines else None
+    with open(log, "w") as out:
+        out.writelines(line + "\\n" for line in lines)
+with open(log, "a") as out, open_stream(folders, epochs=[2, 1]).batches(6, start=state) as batches:
+    for batch in batches:
+        print(json.dumps([batch.row_numbers.tolist(), batches.state()]), file=out, flush=True)
+"""
+
+
+def test_a_run_that_is_killed_again_and_again_misses_nothing(two_stages: Stages, tmp_path: Path) -> None:
+    """Each step and its state are logged together; whatever is cut off by SIGKILL comes again."""
+    folders = [folder for folder, _ in two_stages]
+    with open_stream(folders, epochs=[2, 1]).batches(6) as batches:
+        expected = [batch.row_numbers.tolist() for batch in batches]
+    log = tmp_path / "log"
+    kills = 0
+    for stop_after in [3, 9, 10, 17, 30, 1000]:
+        run = subprocess.Popen([sys.executable, "-c", KILLED, *folders, str(log)])
+        while run.poll() is None:
+            if log.exists() and log.read_text().count("\n") >= stop_after:
+                run.kill()
+                kills += 1
+                break
+            time.sleep(0.001)
+        run.wait()
+    rows = [json.loads(line)[0] for line in log.read_text().splitlines()]
+    assert rows == expected
+    assert kills > 0, "the run must be killed at least once"
