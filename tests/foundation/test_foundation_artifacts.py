@@ -70,10 +70,15 @@ def test_publishing_sweeps_what_killed_writers_left(tmp_path):
     assert not left.exists()
 
 
-def test_a_failed_write_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError, match="no luck"), storage.atomic_output(str(tmp_path / "x")) as sink:
+def write_half(path: str) -> None:
+    with storage.atomic_output(path) as sink:
         sink.write(b"half")
         raise RuntimeError("no luck")
+
+
+def test_a_failed_write_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError, match="no luck"):
+        write_half(str(tmp_path / "x"))
     assert list(tmp_path.iterdir()) == []
 
 
