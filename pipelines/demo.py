@@ -50,7 +50,7 @@ def run_demo(
     corpus = write_demo_corpus(raw)
     print(_sizes_text(corpus))
     mixture = storage.join(output, "demo.yaml")
-    vocab_path = _prepare_tokenizer(output, mixture, corpus, vocab, allow_network=allow_network)
+    vocab_path = prepare_tokenizer(output, mixture, corpus, vocab, allow_network=allow_network)
     print(f"\nBuilding {mixture}, as `dataprep build` does for real corpora ...", flush=True)
     options = BuildOptions(
         output=output, data_root=raw, vocab=vocab_path, workers=workers, beam_options=tuple(beam_options)
@@ -71,7 +71,7 @@ def _sizes_text(corpus: DemoCorpus) -> str:
     return aligned(lines)
 
 
-def _prepare_tokenizer(
+def prepare_tokenizer(
     output: str, mixture: str, corpus: DemoCorpus, vocab: str | None, *, allow_network: bool
 ) -> str | None:
     """Write the mixture's file with the best tokenizer there is; return where its vocabulary lies."""

@@ -17,9 +17,9 @@ from pipelines.cli import parse
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE_FOLDERS = ("dataprep", "pipelines", "mixtures", "tests", "benchmarks")
-MAX_LINES = 400
-"""Lines of a module; most should stay below 300."""
-MAX_SHARE_ABOVE_300 = 0.1
+MAX_LINES = {"tests": 500}
+"""Lines of a module, 400 where nothing else is said; most should stay below 300."""
+MAX_SHARE_ABOVE_300 = 0.12
 
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "stuff"}
 
@@ -51,8 +51,8 @@ def test_top_level_holds_the_known_folders_and_files() -> None:
 def test_modules_are_short() -> None:
     sizes = {_name(path): _lines(path) for path in _modules(*CODE_FOLDERS)}
     assert len(sizes) > 50
-    too_long = {name: size for name, size in sizes.items() if size > MAX_LINES}
-    assert not too_long, f"more than {MAX_LINES} lines: is each one idea?"
+    too_long = {name: n for name, n in sizes.items() if n > MAX_LINES.get(name.split("/")[0], 400)}
+    assert not too_long, "is each one idea?"
     above = [name for name, size in sizes.items() if size > 300]
     assert len(above) <= MAX_SHARE_ABOVE_300 * len(sizes), above
 
