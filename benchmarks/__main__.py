@@ -1,4 +1,4 @@
-"""Run benchmarks: ``python -m benchmarks ingest minhash tokenization packing loader chain``."""
+"""Run benchmarks: ``python -m benchmarks ingest minhash deduplication tokenization packing loader chain``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks import chain, ingest, minhash, packing, tokenization
+from benchmarks import chain, deduplication, ingest, minhash, packing, tokenization
 from benchmarks.machine import machine, machine_text
 from benchmarks.measuring import Case, run_cases, table
 from benchmarks.texts import CODE, PROSE, WEB, TextsSpec
@@ -19,6 +19,7 @@ DATA_ROOT_VARIABLE = "DATAPREP_TEST_CORPUS"
 STAGES: dict[str, tuple[tuple[tuple[Case, ...], tuple[str, ...]], ...]] = {
     "ingest": ((ingest.PROSE_CASES, WEB), (ingest.CODE_CASES, CODE)),
     "minhash": ((minhash.CASES, PROSE),),
+    "deduplication": ((deduplication.CASES, PROSE),),
     "tokenization": ((tokenization.CASES, PROSE + CODE),),
     "packing": ((packing.CASES, PROSE),),
 }

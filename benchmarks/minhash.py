@@ -1,4 +1,8 @@
-"""Signatures: content hash, 128 permutations over word 5-grams and band keys, beside datasketch."""
+"""Signatures: content hash, 128 permutations over word 5-grams and band keys, beside peers.
+
+The peers hash shingles that their user makes: a regular expression and a join, as their
+examples do.
+"""
 
 from __future__ import annotations
 
@@ -31,18 +35,39 @@ def signatures(texts: Texts) -> Run:
     return run
 
 
+_WORDS = re.compile(r"\w+")
+
+
+def _shingles(text: str) -> list[str]:
+    found = _WORDS.findall(text.lower())
+    return [" ".join(found[i : i + 5]) for i in range(max(1, len(found) - 4))]
+
+
 def datasketch_signatures(texts: Texts) -> Run:
     """The signature alone, with datasketch's defaults of hash function and scheme."""
     from datasketch import MinHash
 
     bodies = texts.column.to_pylist()
-    words = re.compile(r"\w+")
 
     def run() -> Amount:
         for body in bodies:
-            found = words.findall(body.lower())
-            shingles = {" ".join(found[i : i + 5]).encode() for i in range(max(1, len(found) - 4))}
-            MinHash(num_perm=128).update_batch(shingles)
+            MinHash(num_perm=128).update_batch({shingle.encode() for shingle in _shingles(body)})
+        return Amount(texts.text_bytes, len(bodies))
+
+    return run
+
+
+def rensa_signatures(texts: Texts) -> Run:
+    """The signature alone."""
+    from rensa import RMinHash
+
+    bodies = texts.column.to_pylist()
+
+    def run() -> Amount:
+        for body in bodies:
+            sketch = RMinHash(num_perm=128, seed=1)
+            sketch.update(_shingles(body))
+            sketch.digest()
         return Amount(texts.text_bytes, len(bodies))
 
     return run
@@ -51,4 +76,5 @@ def datasketch_signatures(texts: Texts) -> Run:
 CASES = (
     Case("signatures", signatures),
     Case("datasketch: MinHash", datasketch_signatures, "signatures", max_bytes=4_000_000),
+    Case("rensa: RMinHash", rensa_signatures, "signatures", max_bytes=16_000_000),
 )
