@@ -104,47 +104,43 @@ def pack_best_fit(span: TokenSpan, form: RowFormat, *, source: int) -> Rows:
         form: the stage's row format.
         source: source id of the rows.
     """
-    assert bool(span.starts.all()), "best-fit packing takes whole documents"
-    assert bool(span.ends.all()), "best-fit packing takes whole documents"
-    length = form.sequence_length
-    document, offset, piece_length = _cut_documents(span.length.astype(np.int64), length)
-    # Longest first; of equal length, first in the stream first.
-    order = np.argsort(-piece_length, kind="stable")
-    rows_of_ordered = np.empty(len(order), dtype=np.int64)
-    num_rows = _best_fit_decreasing(piece_length[order], length + 1, rows_of_ordered)
-    row_of = np.empty_like(rows_of_ordered)
-    row_of[order] = rows_of_ordered
-    by_row = np.argsort(row_of, kind="stable")
-    document, offset, piece_length = document[by_row], offset[by_row], piece_length[by_row]
-    counts = np.bincount(row_of, minlength=num_rows)
+    pieces = _assign_rows(span, form)
+    by_row = np.argsort(pieces.row_of, kind="stable")
+    document, offset, length = pieces.document[by_row], pieces.offset[by_row], pieces.length[by_row]
+    counts = np.bincount(pieces.row_of, minlength=pieces.num_rows)
     seg_starts = np.concatenate([[0], np.cumsum(counts)])
     edges = np.concatenate([[0], np.cumsum(span.length, dtype=np.int64)])
-    tokens = np.full((num_rows, length + 1), form.pad_id, dtype=np.uint32)
+    tokens = np.full((pieces.num_rows, form.sequence_length + 1), form.pad_id, dtype=np.uint32)
     _copy_pieces(
         np.ascontiguousarray(span.tokens, dtype=np.uint32),
         edges[document] + offset,
-        piece_length,
+        length,
         seg_starts,
         tokens,
     )
-    totals = np.concatenate([[0], np.cumsum(piece_length)])
+    totals = np.concatenate([[0], np.cumsum(length)])
     n_tok = (totals[seg_starts[1:]] - totals[seg_starts[:-1]]).astype(np.uint32)
     return Rows(
         tokens=tokens,
-        source=np.full(num_rows, source, dtype=np.uint16),
+        source=np.full(pieces.num_rows, source, dtype=np.uint16),
         epoch=span.epoch[document[seg_starts[:-1]]].astype(np.uint8),
         n_tok=n_tok,
         n_loss=count_targets(n_tok, counts, form),
         seg_starts=seg_starts,
-        seg_len=piece_length.astype(np.uint32),
+        seg_len=length.astype(np.uint32),
         seg_doc=span.doc_id[document],
         seg_off=offset.astype(np.uint32),
         seg_flags=_flags(
             starts=offset == 0,
-            ends=offset + piece_length == span.length[document],
+            ends=offset + length == span.length[document],
             repeats=offset > 0,
         ),
     )
+
+
+def count_best_fit_rows(span: TokenSpan, form: RowFormat) -> int:
+    """Return how many rows ``pack_best_fit`` makes of a span, without making them."""
+    return _assign_rows(span, form).num_rows
 
 
 def read_documents(store: TokenStore, class_name: str, start: int, stop: int) -> TokenSpan:
@@ -201,6 +197,30 @@ def _flags(
     flags[~(starts & ends)] |= TRUNCATED
     flags[repeats] |= REPEATS_TOKEN
     return flags
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """Pieces of documents, in the order of the stream, and the row of each."""
+
+    document: Int64Array
+    offset: Int64Array
+    length: Int64Array
+    row_of: Int64Array
+    num_rows: int
+
+
+def _assign_rows(span: TokenSpan, form: RowFormat) -> _Pieces:
+    assert bool(span.starts.all()), "best-fit packing takes whole documents"
+    assert bool(span.ends.all()), "best-fit packing takes whole documents"
+    document, offset, length = _cut_documents(span.length.astype(np.int64), form.sequence_length)
+    # Longest first; of equal length, first in the stream first.
+    order = np.argsort(-length, kind="stable")
+    rows_of_ordered = np.empty(len(order), dtype=np.int64)
+    num_rows = _best_fit_decreasing(length[order], form.sequence_length + 1, rows_of_ordered)
+    row_of = np.empty_like(rows_of_ordered)
+    row_of[order] = rows_of_ordered
+    return _Pieces(document, offset, length, row_of, num_rows)
 
 
 def _cut_documents(lengths: Int64Array, sequence_length: int) -> tuple[Int64Array, Int64Array, Int64Array]:

@@ -23,7 +23,7 @@ from dataprep.artifacts import Artifact
 from dataprep.errors import PlanError
 from dataprep.hashing import hash64, keyed_permutation
 from dataprep.mixture import Mixture
-from dataprep.packing import RowFormat, pack_best_fit, pack_concat, read_documents
+from dataprep.packing import RowFormat, count_best_fit_rows, pack_best_fit, pack_concat, read_documents
 from dataprep.plan import StagePlan, StreamPlan, shard_rows, with_realised_rows
 from dataprep.shards import (
     ROWS_PER_BATCH,
@@ -39,7 +39,7 @@ from dataprep.shards import (
     write_shard,
 )
 from dataprep.tokenizers import TokenizerSpec
-from dataprep.tokens import TokenStore
+from dataprep.tokens import TokenSpan, TokenStore
 from pipelines.engine import Engine, Task, run_tasks
 from pipelines.planning import PLAN_FILE
 
@@ -158,8 +158,8 @@ def mix_shard(task: MixTask) -> dict[str, Any]:
 def count_packed_rows(task: MixTask) -> dict[str, Any]:
     """Pack one range of a best-fit plan; return how many rows each stream makes of it."""
     plan = _load_plan(task.plan_path)
-    packed = [len(_pack_range(task, plan, number, task.index)) for number in range(len(plan.streams))]
-    return {"packed_rows": packed}
+    spans = (_documents_of_range(task, plan, number, task.index) for number in range(len(plan.streams)))
+    return {"packed_rows": [count_best_fit_rows(span, task.form) for span in spans]}
 
 
 def _count_packed_rows(plan: StagePlan, task: MixTask, *, engine: Engine) -> StagePlan:
@@ -211,12 +211,18 @@ def _best_fit_rows(
 
 def _pack_range(task: MixTask, plan: StagePlan, number: int, index: int) -> Rows:
     """Pack one range of one stream; its rows are permuted, packing leaves the longest documents first."""
-    stream, part = plan.streams[number], plan.shard(index).streams[number]
-    with TokenStore.open(dict(task.tokens)[stream.source]) as store:
-        span = read_documents(store, stream.length_class, part.token_start, part.token_stop)
-    rows = pack_best_fit(span, task.form, source=dict(task.source_ids)[stream.source])
+    span = _documents_of_range(task, plan, number, index)
+    source = dict(task.source_ids)[plan.streams[number].source]
+    rows = pack_best_fit(span, task.form, source=source)
     key = hash64("packed rows", plan.seed, plan.name, index, number)
     return rows.take(keyed_permutation(len(rows), key=key))
+
+
+def _documents_of_range(task: MixTask, plan: StagePlan, number: int, index: int) -> TokenSpan:
+    """Return the documents that begin in one range of one stream."""
+    stream, part = plan.streams[number], plan.shard(index).streams[number]
+    with TokenStore.open(dict(task.tokens)[stream.source]) as store:
+        return read_documents(store, stream.length_class, part.token_start, part.token_stop)
 
 
 def _in_order(rows: Mapping[int, Rows], stream: Int64Array, row: Int64Array) -> Iterator[Rows]:

@@ -104,6 +104,7 @@ class _Run:
         tables = dict.fromkeys(folder for build in builds for folder in build.documents.values())
         self._documents(list(tables), texts, wanted=np.unique(np.concatenate([_NO_DOCUMENTS, *wanted])))
         for build, own in zip(builds, samples, strict=True):
+            self._lineage(build)
             corpus = self._corpus_of(build)
             self._duplicates(build, corpus)
             stores = self._token_stores(build, corpus)
@@ -132,6 +133,29 @@ class _Run:
         self._opened[folder] = artifact if folder in self._damaged else None
         self.checks.append(findings.to_check())
         return self._opened[folder]
+
+    def _lineage(self, build: BuildRecord) -> None:
+        """Check that every artifact was made from those that the record names, and from no others."""
+        findings = Findings(self._name(build.path), "lineage")
+        groups = {"documents": build.documents, "tokens": build.tokens}
+        made = {f"{kind}/{name}": folder for kind, group in groups.items() for name, folder in group.items()}
+        made["duplicates"] = build.duplicates
+        derived = dict.fromkeys(build.tokens.values(), made)
+        derived |= dict.fromkeys(build.plans.values(), made)
+        for stage, folder in build.shards.items():
+            derived[folder] = {**made, "plan": build.plans.get(stage, "")}
+        for folder, inputs in derived.items():
+            artifact = self._opened[folder]
+            for name, fingerprint in (artifact.manifest.inputs if artifact else {}).items():
+                source = self._opened.get(inputs.get(name, ""))
+                if source is None and inputs.get(name) in self._opened:
+                    continue  # damaged, which is reported already
+                found = source.manifest.fingerprint[:12] if source else "nothing"
+                findings.expect(
+                    found, fingerprint[:12], f"{folder}: its input {name}, as the record names it"
+                )
+                findings.count(inputs=1)
+        self.checks.append(findings.to_check())
 
     def _samples(self, build: BuildRecord) -> dict[str, RowSample]:
         """Choose and read the rows to compare with texts, so that tables are read only once."""

@@ -346,6 +346,14 @@ class TestShards:
         assert f"{folder}: compared with its plan: boundaries" in problems_of(verify_output(str(output.root)))
 
 
+def test_an_artifact_that_was_made_from_others_than_the_record_names(output: Output) -> None:
+    folder = output.folder("shards", "main")
+    reseal(folder, lambda manifest: manifest["inputs"].update(plan="0" * 64))
+    found = problems_of(verify_output(str(output.root), sample_rows=0))
+    assert f"{folder}: its input plan, as the record names it: found " in found
+    assert "expected '000000000000'" in found
+
+
 def test_a_plan_for_other_tokens(output: Output) -> None:
     folder = output.folder("plan", "main")
     value = json.loads((folder / "plan.json").read_text())
