@@ -9,8 +9,9 @@
     check_bad_ratio                                      too many unreadable rows stop the build
 """
 
-from dataprep.sources.catalog import Catalog, CorpusEntry, SubsetEntry, SubsetSettings, load_catalog
+from dataprep.sources.catalog import Catalog, load_catalog
 from dataprep.sources.damage import FILE_REASONS, DamagedFileError
+from dataprep.sources.entries import CorpusEntry, SubsetEntry, SubsetSettings
 from dataprep.sources.fields import EXCLUSION_REASONS, HELD_OUT
 from dataprep.sources.listing import Collection, RawFile, resolve_collection, resolve_collections
 from dataprep.sources.reading import ReadReport, SkippedFile, check_bad_ratio, read_batches

@@ -57,10 +57,9 @@ def patiently(action: Callable[[], Result], *, place: str) -> Result:
 class RemoteStream(io.RawIOBase):
     """A readable, seekable remote file that reconnects where it was."""
 
-    def __init__(self, path: str, *, size_bytes: int, buffer_bytes: int) -> None:
+    def __init__(self, path: str, *, size_bytes: int) -> None:
         """Name the file; the first read opens it."""
         super().__init__()
-        self._buffer_bytes = buffer_bytes
         self._path = path
         self._size_bytes = size_bytes
         self._position = 0
@@ -92,6 +91,14 @@ class RemoteStream(io.RawIOBase):
         self._position += len(data)
         return len(data)
 
+    def readall(self) -> bytes:
+        """Return everything from the position on."""
+        parts = []
+        while self._position < self._size_bytes:
+            part = bytearray(self._size_bytes - self._position)
+            parts.append(part[: self.readinto(part)])
+        return b"".join(parts)
+
     def close(self) -> None:
         """Close the connection."""
         self._drop()
@@ -100,9 +107,12 @@ class RemoteStream(io.RawIOBase):
     def _read(self, num_bytes: int) -> bytes:
         try:
             if self._stream is None:
-                self._stream = storage.open_input(self._path, block_size_bytes=self._buffer_bytes)
+                # Buffered above; a cache below would fetch parts twice.
+                fs, inside = storage.filesystem(self._path)
+                self._stream = fs.open(inside, "rb", cache_type="none")
+            assert self._stream is not None
             self._stream.seek(self._position)
-            data = self._stream.read(min(num_bytes, self._size_bytes - self._position))
+            data = self._stream.read(max(0, min(num_bytes, self._size_bytes - self._position)))
         except BaseException:
             self._drop()
             raise
@@ -130,9 +140,7 @@ def opened(path: str, *, size_bytes: int, buffer_bytes: int = BUFFER_BYTES) -> I
         BuildError: it cannot be read, or is no longer the file that was listed.
     """
     if not storage.is_local(path):
-        with io.BufferedReader(
-            RemoteStream(path, size_bytes=size_bytes, buffer_bytes=buffer_bytes), buffer_bytes
-        ) as remote:
+        with io.BufferedReader(RemoteStream(path, size_bytes=size_bytes), buffer_bytes) as remote:
             yield remote
         return
     try:
@@ -155,11 +163,17 @@ def read_ranges(path: str, starts: Sequence[int], *, num_bytes: int, size_bytes:
     if storage.is_local(path):
         with opened(path, size_bytes=size_bytes) as stream:
             return [_read_at(stream, start, num_bytes) for start in starts]
+    return patiently(lambda: _read_remote_ranges(path, list(starts), num_bytes), place=path)
+
+
+def _read_remote_ranges(path: str, starts: list[int], num_bytes: int) -> list[bytes]:
     fs, inside = storage.filesystem(path)
-    ends = [start + num_bytes for start in starts]
-    return patiently(
-        lambda: list(fs.cat_ranges([inside] * len(starts), list(starts), ends, on_error="raise")), place=path
-    )
+    if fs.async_impl:
+        ends = [start + num_bytes for start in starts]
+        return list(fs.cat_ranges([inside] * len(starts), starts, ends, on_error="raise"))
+    # Other filesystems would read a whole block ahead of every range.
+    with fs.open(inside, "rb", cache_type="none") as stream:
+        return [_read_at(stream, start, num_bytes) for start in starts]
 
 
 def sha256_of(path: str, *, size_bytes: int) -> str:

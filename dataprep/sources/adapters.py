@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataprep.sources.catalog import CorpusEntry
 from dataprep.sources.culturax import CulturaXAdapter
+from dataprep.sources.entries import CorpusEntry
 from dataprep.sources.generic import GenericAdapter
 from dataprep.sources.pile import PileAdapter
 from dataprep.sources.redpajama import RedPajamaAdapter

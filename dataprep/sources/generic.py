@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep.errors import SourceError, nearest
-from dataprep.sources.catalog import CorpusEntry
+from dataprep.sources.entries import CorpusEntry
 from dataprep.sources.fields import Codes, Fields
 from dataprep.sources.json_columns import as_strings, json_objects, time_text
 

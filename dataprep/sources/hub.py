@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from dataprep import storage
 from dataprep.errors import DataprepError, MissingExtraError, SourceError
-from dataprep.sources.catalog import CorpusEntry, HubDataset, HubUrlList
+from dataprep.sources.entries import CorpusEntry, HubDataset, HubUrlList
 from dataprep.sources.identity import content_identity
 from dataprep.storage import FileInfo
 

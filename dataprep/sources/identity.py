@@ -1,10 +1,10 @@
 """The identity of a raw file's content: what a document table's fingerprint depends on.
 
 It is a function of the bytes alone, never of the path or the time, so a corpus that is copied
-elsewhere is recognised. Files up to 16 MiB are hashed whole. Of a larger file the size and 32
+elsewhere is recognised. Files up to 16 MiB are hashed whole. Of a larger file the size and 8
 probes of 64 KiB are hashed, evenly spaced from its first to its last byte: reading terabytes
-only to name them would cost as much as the work itself. A change of a large file that keeps
-its size and lies between the probes is therefore not noticed.
+only to name them would cost as much as the work itself, and a hub counts every request. A
+change of a large file that keeps its size and lies between the probes is therefore not noticed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataprep.storage import FileInfo
 
 WHOLE_FILE_BYTES = 16 << 20
 PROBE_BYTES = 64 << 10
-NUM_PROBES = 32
+NUM_PROBES = 8
 _THREADS = 16
 """Files are looked at in parallel: on object stores the time goes into waiting."""
 

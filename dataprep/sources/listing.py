@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from dataprep import storage
 from dataprep.errors import MissingSourceError, SourceError, nearest
 from dataprep.sources import hub
-from dataprep.sources.catalog import CorpusEntry, HubDataset, HubFiles, HubUrlList
+from dataprep.sources.entries import CorpusEntry, HubDataset, HubFiles, HubUrlList
 from dataprep.sources.identity import identities
 from dataprep.storage import FileInfo
 

@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 
 from dataprep.errors import SourceError
-from dataprep.sources.catalog import CorpusEntry
+from dataprep.sources.entries import CorpusEntry
 from dataprep.sources.fields import CODE_OF, Fields
 from dataprep.sources.generic import GenericAdapter, Row, json_text
 

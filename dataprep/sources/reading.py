@@ -17,9 +17,9 @@ from dataprep.documents import BAD_ROW_REASONS
 from dataprep.errors import BadInputError
 from dataprep.sources import access, hub, parquet
 from dataprep.sources.adapters import adapter_of
-from dataprep.sources.catalog import CorpusEntry, HubDataset
 from dataprep.sources.compression import decompressed
 from dataprep.sources.damage import DamagedFileError
+from dataprep.sources.entries import CorpusEntry, HubDataset
 from dataprep.sources.fields import VERDICTS, Codes, Fields, assemble
 from dataprep.sources.generic import GenericAdapter
 from dataprep.sources.jsonl import RowBatch, lines_of, pieces_of_range, read_rows

@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from dataprep.sources.catalog import Columns, CorpusEntry
+from dataprep.sources.entries import Columns, CorpusEntry
 from dataprep.sources.fields import CODE_OF, Codes, Fields
 from dataprep.sources.generic import GenericAdapter, Row
 

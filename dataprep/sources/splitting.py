@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from dataprep.errors import BadInputError
 from dataprep.sources.adapters import adapter_of
-from dataprep.sources.catalog import CorpusEntry
 from dataprep.sources.compression import Compression
+from dataprep.sources.entries import CorpusEntry
 from dataprep.sources.layouts import Format, Layout, Piece, layout_of
 from dataprep.sources.listing import Collection
 

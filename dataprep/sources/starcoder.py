@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataprep.sources.catalog import Columns, CorpusEntry
+from dataprep.sources.entries import Columns, CorpusEntry
 from dataprep.sources.fields import Codes
 from dataprep.sources.generic import GenericAdapter, Row
 

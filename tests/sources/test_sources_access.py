@@ -61,6 +61,27 @@ def test_ranges_are_fetched_and_nothing_else(server: FileServer) -> None:
     assert server.num_bytes_sent == 30
 
 
+def test_a_whole_file_is_fetched_once(server: FileServer) -> None:
+    with opened(f"{server.url}/x", size_bytes=len(DATA), buffer_bytes=20_000) as stream:
+        assert b"".join(iter(lambda: stream.read(3_000), b"")) == DATA
+    assert server.num_bytes_sent == len(DATA)
+    assert len(server.requests) < 20
+
+
+def test_a_hub_gives_ranges_without_reading_ahead(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import HfFileSystem
+
+    (tmp_path / "datasets" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "datasets" / "a" / "b" / "x").write_bytes(DATA)
+    fs = HfFileSystem(endpoint=server.url, token=False, skip_instance_cache=True)
+    monkeypatch.setattr(access.storage, "filesystem", lambda path: (fs, path.removeprefix("hf://")))
+    ranges = read_ranges("hf://datasets/a/b/x", [0, 1000], num_bytes=10, size_bytes=len(DATA))
+    assert ranges == [DATA[0:10], DATA[1000:1010]]
+    assert server.num_bytes_sent == 20
+
+
 def test_a_local_file_gives_the_same(server: FileServer, tmp_path: Path) -> None:
     local, remote = str(tmp_path / "x"), f"{server.url}/x"
     assert sha256_of(local, size_bytes=len(DATA)) == sha256_of(remote, size_bytes=len(DATA))
@@ -86,7 +107,7 @@ class _InMemory(RemoteStream):
     """A remote stream whose place is memory, and which fails now and then."""
 
     def __init__(self, data: bytes, *, failures: list[bool]) -> None:
-        super().__init__("memory", size_bytes=len(data), buffer_bytes=1)
+        super().__init__("memory", size_bytes=len(data))
         self._data, self._failures = data, failures
 
     def _read(self, num_bytes: int) -> bytes:

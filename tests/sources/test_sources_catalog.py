@@ -166,12 +166,42 @@ def test_a_catalogue_of_one_s_own_adds_corpora(tmp_path: Path) -> None:
             r"subsets.all.excluded: 'excluded_all' is not in exclusions",
         ),
         ("{all: {}}", "{all: {}", r"not valid YAML"),
+        ("{all: {}}", "{all: {}, more: {}}", r"corpora.minutes: only one subset can be read whole"),
+        (
+            "adapter: generic",
+            "adapter: culturax",
+            r"corpora.minutes: the adapter 'culturax' reads layout 'folders'",
+        ),
+        (
+            "no_hub: ours alone",
+            "hub: {kind: file, root: x}",
+            r"corpora.minutes.hub: .*'files', 'url_list', 'datasets'",
+        ),
+        (
+            "no_hub: ours alone",
+            "hub: {kind: files, rot: x}",
+            r"hub.files.rot: unknown key; did you mean 'root'",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_yaml_path(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in OWN
     with pytest.raises(ConfigError, match=message):
         load_catalog(_own(tmp_path, OWN.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    "hub",
+    [
+        "{kind: files, root: 'hf://datasets/EleutherAI/the_pile_deduplicated'}",
+        "{kind: datasets, path: eleutherai/the_pile_deduplicated}",
+    ],
+)
+def test_a_copy_of_the_pile_in_which_books3_hides_is_refused_for_any_adapter(
+    tmp_path: Path, hub: str
+) -> None:
+    with pytest.raises(ConfigError, match="the_pile_deduplicated is refused: .*Books3 cannot be removed"):
+        load_catalog(_own(tmp_path, OWN.replace("no_hub: ours alone", f"hub: {hub}")))
 
 
 def test_a_packaged_corpus_can_be_pointed_elsewhere_but_not_share_numbers(tmp_path: Path) -> None:
@@ -183,7 +213,7 @@ def test_a_packaged_corpus_can_be_pointed_elsewhere_but_not_share_numbers(tmp_pa
 
 
 def test_the_key_no_is_a_language_and_not_a_boolean(tmp_path: Path) -> None:
-    text = OWN.replace("{all: {}}", "{no: {}, on: {}}")
+    text = OWN.replace("{all: {}}", "{no: {}, on: {}}").replace("whole", "folders\n    reserved: 9")
     assert list(load_catalog(_own(tmp_path, text)).corpus("minutes").subsets) == ["no", "on"]
 
 

@@ -20,7 +20,7 @@ from raw_files import CATALOG, column, json_lines, read_all, write, write_parque
 
 from dataprep.errors import MissingSourceError, SourceError
 from dataprep.sources import load_catalog, resolve_collection, split_collection
-from dataprep.sources.catalog import HubUrlList
+from dataprep.sources.entries import HubUrlList
 
 REPOSITORY = Path(__file__).parents[2]
 
