@@ -51,6 +51,8 @@ class Batch:
     """Times that the stage was read before, by this stream."""
     step: int
     """Number of the global batch in the stream, from 0."""
+    ends_step: bool
+    """Whether it is the rank's last one of its global batch: the time for an optimizer step."""
     boundaries: Boundaries
     """The policy that labels, positions and cu_seqlens follow."""
     labels: npt.NDArray[np.int64] | None = None
@@ -93,15 +95,16 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchPlace:
-    """Where a global batch stands in its stream."""
+    """Where a batch stands in its stream."""
 
     stage: str
     stage_index: int
     epoch: int
     step: int
     """Number of the global batch."""
+    ends_step: bool
     rows_before: int
-    """Rows that the stream delivered before it."""
+    """Rows that the stream delivered before the global batch."""
 
 
 def make_batch(
@@ -132,6 +135,7 @@ def make_batch(
         stage_index=place.stage_index,
         epoch=place.epoch,
         step=place.step,
+        ends_step=place.ends_step,
         boundaries=policy,
         labels=boundaries.make_labels(rows, rows.tokens, cross_document_loss=policy.cross_document_loss)
         if options.labels

@@ -144,12 +144,13 @@ class StepReader:
         self._files.advance(dataclasses.replace(step.after, next_row=step.start))
         try:
             with self._counters.timed("read_seconds"):
-                batches = tuple(self._read_part(item, *part) for part in item.parts)
+                batches = tuple(self._read_part(item, i) for i in range(len(item.parts)))
                 return StepResult(item, batches, self._count(step))
         except (ArtifactError, OSError, pa.ArrowException) as error:
             raise StreamError(f"{describe(step, stage.name)} cannot be delivered: {error}") from error
 
-    def _read_part(self, item: WorkItem, start: int, stop: int) -> Batch:
+    def _read_part(self, item: WorkItem, index: int) -> Batch:
+        start, stop = item.parts[index]
         step, stage = item.step, self._stages[item.step.stage]
         width = stage.shards.header.layout.row_tokens
         tokens = np.empty((stop - start, width), dtype=self._options.dtype)
@@ -167,7 +168,14 @@ class StepReader:
         return make_batch(
             dataclasses.replace(concat_rows(parts), tokens=tokens),
             stage.order.numbers_of(places),
-            BatchPlace(stage.name, step.stage, step.epoch, item.number, item.rows_before),
+            BatchPlace(
+                stage=stage.name,
+                stage_index=step.stage,
+                epoch=step.epoch,
+                step=item.number,
+                ends_step=item.part_numbers[index] == item.num_parts - 1,
+                rows_before=item.rows_before,
+            ),
             policy=self._policy(stage),
             options=self._options,
         )

@@ -4,9 +4,11 @@
 
     dataset = TokenDataset(stream, global_batch_rows=1024, micro_batch_rows=4)
     for batch in data_loader(dataset, num_workers=2, pin_memory=True):
-        loss = model(input_ids=batch["input_ids"], labels=batch["labels"]).loss
-        ...
-        torch.save({"model": ..., "data": batch["state"]}, path)
+        logits = model(batch["input_ids"])
+        cross_entropy(logits.flatten(0, 1), batch["labels"].flatten()).backward()
+        if batch["ends_step"]:
+            optimizer.step()
+            torch.save({"model": ..., "data": batch["state"]}, path)
 
     TokenDataset(stream, ..., start=torch.load(path)["data"])
 
@@ -47,8 +49,10 @@ State = Mapping[str, Any] | str
 class TokenDataset(IterableDataset):  # type: ignore[misc]
     """Iterates over one rank's batches as dicts of tensors.
 
-    ``input_ids`` and ``labels`` are int64[n, L]; ``row_numbers`` int64[n]; ``source_ids``
-    int64[n]; ``stage`` an int; ``state`` the JSON text to save once the batch was used. On request:
+    ``input_ids`` and ``labels`` are int64[n, L], the labels shifted already (models that shift
+    labels themselves would do it twice); ``row_numbers`` and ``source_ids`` int64[n]; ``stage``
+    and ``step`` ints; ``ends_step`` a bool, true for the rank's last batch of a global batch;
+    ``state`` the JSON text to save once the batch was used. On request:
     ``position_ids`` int64[n, L]; ``segment_ids`` int32[n, L], the segment of its row that each
     position belongs to (padding: -1); ``cu_seqlens`` int32[runs + 1] with ``max_seqlen``, for
     varlen attention over n * L positions.
@@ -173,6 +177,8 @@ class TokenDataset(IterableDataset):  # type: ignore[misc]
             "row_numbers": torch.from_numpy(batch.row_numbers),
             "source_ids": torch.from_numpy(batch.source_ids.astype(np.int64)),
             "stage": batch.stage_index,
+            "step": batch.step,
+            "ends_step": batch.ends_step,
             "state": json.dumps(state),
         }
         if batch.position_ids is not None:

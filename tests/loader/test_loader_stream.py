@@ -179,8 +179,8 @@ def test_the_state_counts_exactly_what_was_delivered(two_stages: Stages, stream:
 def test_a_state_inside_a_global_batch_is_the_one_before_it(stream: TokenStream) -> None:
     with stream.batches(24, micro_batch_rows=8) as batches:
         seen = []
-        for _ in range(7):
-            next(batches)
+        for number in range(7):
+            assert next(batches).ends_step == (number % 3 == 2)
             seen.append(batches.state()["next_row"])
     assert seen == [0, 0, 24, 24, 24, 48, 48]
 

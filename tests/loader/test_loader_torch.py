@@ -64,6 +64,7 @@ def test_a_batch_is_ready_for_a_model(stream: TokenStream, two_stages: Stages) -
     assert (batch["input_ids"].numpy() == rows.tokens[:3, :-1]).all()
     expected = make_labels(rows.part(0, 3), rows.tokens[:3], cross_document_loss=False)
     assert (batch["labels"].numpy() == expected).all()
+    assert (batch["stage"], batch["step"], batch["ends_step"]) == (0, 0, False)
     assert batch["cu_seqlens"].dtype == torch.int32
     assert batch["cu_seqlens"][-1] == 3 * 16
     assert batch["max_seqlen"] == np.diff(batch["cu_seqlens"].numpy()).max()
