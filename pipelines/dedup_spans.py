@@ -25,7 +25,9 @@ UInt64Array = npt.NDArray[np.uint64]
 Ranks = Mapping[tuple[str, str], int]
 """(collection, subset) to the rank of the mixture source that selects it; others take no part."""
 
-PART_SUFFIX = ".parquet"
+_PART_SUFFIX = ".parquet"
+_SCATTERED_BYTES = 8 << 20
+"""Size of a batch that crosses between workers; runners want elements of megabytes."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,13 @@ def plan_spans(documents: Sequence[Artifact], ranks: Ranks, *, sizing: Sizing) -
     )
     spans: list[Span] = []
     current: list[Part] = []
+    num_kept = 0
     for part in parts:
-        if current and sum(p.num_kept for p in current) + part.num_kept > sizing.documents_per_span:
+        if current and num_kept + part.num_kept > sizing.documents_per_span:
             spans.append(Span(len(spans), tuple(current)))
-            current = []
+            current, num_kept = [], 0
         current.append(part)
+        num_kept += part.num_kept
     if current:
         spans.append(Span(len(spans), tuple(current)))
     return tuple(spans)
@@ -123,12 +127,12 @@ def _parts_of(artifact: Artifact, ranks: Ranks) -> Iterator[Part]:
     collection = str(details["collection"])
     own_ranks = {subset: rank for (name, subset), rank in ranks.items() if name == collection}
     for entry in artifact.manifest.files:
-        if not entry.path.endswith(PART_SUFFIX) or entry.counts["kept"] == 0:
+        if not entry.path.endswith(_PART_SUFFIX) or entry.counts["kept"] == 0:
             continue
         part_ranks = {s: own_ranks[s] for s in sorted(entry.details["subsets"]) if s in own_ranks}
         if not part_ranks:
             continue
-        stem = entry.path.removesuffix(PART_SUFFIX)
+        stem = entry.path.removesuffix(_PART_SUFFIX)
         first_doc_id = (
             (int(details["number"]) << (FILE_BITS + ROW_BITS))
             | (int(entry.details["file"]) << ROW_BITS)
@@ -189,20 +193,19 @@ def read_members(part: Part, columns: Sequence[str], *, config: DedupConfig) -> 
 
 
 def scatter(batch: pa.RecordBatch, bucket: npt.NDArray[np.int64]) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Yield the rows of each bucket as one batch, in row order; buckets ascending."""
+    """Yield the rows of each bucket in row order, in batches of a few megabytes; buckets ascending."""
     if batch.num_rows == 0:
         return
-    if bucket.min() == bucket.max():
-        yield int(bucket[0]), batch
-        return
-    # Numpy sorts 16-bit numbers by radix, ten times faster than wider ones.
-    narrow = bucket.astype(np.uint16) if bucket.max() < 1 << 16 else bucket
-    order = np.argsort(narrow, kind="stable")
-    sorted_batch = batch.take(pa.array(order))
-    buckets, starts = np.unique(bucket[order], return_index=True)
-    stops = np.append(starts[1:], len(order))
-    for number, start, stop in zip(buckets, starts, stops, strict=True):
-        yield int(number), sorted_batch.slice(int(start), int(stop - start))
+    if bucket.min() != bucket.max():
+        # Numpy sorts 16-bit numbers by radix, ten times faster than wider ones.
+        narrow = bucket.astype(np.uint16) if bucket.max() < 1 << 16 else bucket
+        order = np.argsort(narrow, kind="stable")
+        batch, bucket = batch.take(pa.array(order)), bucket[order]
+    rows_per_batch = max(1, _SCATTERED_BYTES * batch.num_rows // batch.nbytes)
+    buckets, starts = np.unique(bucket, return_index=True)
+    for number, start, stop in zip(buckets, starts, [*starts[1:], batch.num_rows], strict=True):
+        for first in range(start, stop, rows_per_batch):
+            yield int(number), batch.slice(first, min(rows_per_batch, stop - first))
 
 
 def bucket_of_key(key: UInt64Array, count: int) -> npt.NDArray[np.int64]:

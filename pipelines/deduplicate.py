@@ -61,6 +61,8 @@ def deduplicate(
     fingerprint = artifacts.fingerprint_of("duplicates", config=identity, inputs=inputs)
     folder = artifacts.folder_of(output, "duplicates", name, fingerprint)
     if artifacts.is_published(folder):
+        # A run that was stopped after it had published may have left its work.
+        storage.remove_tree(storage.join(folder, WORK_FOLDER))
         return artifacts.open_artifact(folder, kind="duplicates")
 
     spans = plan_spans(documents, ranks, sizing=sizing)
