@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks import chain, deduplication, ingest, minhash, packing, tokenization
+from benchmarks import chain, deduplication, ingest, minhash, packing, reading, tokenization
 from benchmarks.machine import machine, machine_text
 from benchmarks.measuring import Case, run_cases, table
 from benchmarks.texts import CODE, PROSE, WEB, TextsSpec
@@ -17,6 +17,7 @@ from benchmarks.texts import CODE, PROSE, WEB, TextsSpec
 DATA_ROOT_VARIABLE = "DATAPREP_TEST_CORPUS"
 
 STAGES: dict[str, tuple[tuple[tuple[Case, ...], tuple[str, ...]], ...]] = {
+    "reading": ((reading.CASES, WEB),),
     "ingest": ((ingest.PROSE_CASES, WEB), (ingest.CODE_CASES, CODE)),
     "minhash": ((minhash.CASES, PROSE),),
     "deduplication": ((deduplication.CASES, PROSE),),
