@@ -17,15 +17,6 @@ from dataprep.sources.entries import CorpusEntry, HubDataset, HubUrlList
 from dataprep.sources.identity import content_identity
 from dataprep.storage import FileInfo
 
-_EXTRAS = {
-    "s3": "s3",
-    "s3a": "s3",
-    "gs": "gcs",
-    "gcs": "gcs",
-    "hf": "pipeline",
-    "http": "pipeline",
-    "https": "pipeline",
-}
 _REFUSED = ("GatedRepoError", "RepositoryNotFoundError", "PermissionError", "Forbidden", "Unauthorized")
 
 
@@ -41,11 +32,6 @@ def access_explained(entry: CorpusEntry, place: str) -> Iterator[None]:
         yield
     except DataprepError:
         raise
-    except ImportError as error:
-        scheme = place.split("://", 1)[0]
-        raise MissingExtraError(
-            module=error.name or scheme, extra=_EXTRAS.get(scheme, "pipeline"), purpose=f"reading {place}"
-        ) from error
     except Exception as error:
         if storage.is_local(place) and not isinstance(error, OSError):
             raise

@@ -217,6 +217,16 @@ def test_the_key_no_is_a_language_and_not_a_boolean(tmp_path: Path) -> None:
     assert list(load_catalog(_own(tmp_path, text)).corpus("minutes").subsets) == ["no", "on"]
 
 
+def test_the_catalogue_of_the_documentation_loads(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "corpora.md").read_text(encoding="utf-8")
+    block = page.split("```yaml\n")[1].split("```")[0]
+    catalog = load_catalog(_own(tmp_path, block))
+    assert catalog.corpus("minutes").settings("club").filters == "none"
+    assert catalog.corpus("notes").hub is not None
+    for name in CATALOG.corpora:
+        assert f"`{name}`" in page or name == "pile-uncopyrighted"
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere.yaml: cannot be read"):
         load_catalog(str(tmp_path / "nowhere.yaml"))
