@@ -11,6 +11,7 @@ import importlib
 import importlib.metadata
 import importlib.resources
 import inspect
+import os
 import re
 import sysconfig
 import warnings
@@ -65,8 +66,15 @@ class Text:
 def library_files() -> list[Text]:
     """Return the modules of Python's standard library, without its tests and tables."""
     root = Path(sysconfig.get_paths()["stdlib"])
-    found = (path for path in root.rglob("*.py") if not _BORING_FOLDERS & set(path.relative_to(root).parts))
+    found = (path for path in _walk(root) if path.suffix == ".py")
     return _read((f"python/{path.relative_to(root).as_posix()}", path, "python") for path in found)
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        # Before going down: site-packages may lie here and hold a hundred times as many files.
+        folders[:] = [name for name in folders if name not in _BORING_FOLDERS]
+        yield from (Path(folder, name) for name in names)
 
 
 def package_files(suffix: str, packages: Sequence[str] = PACKAGES) -> list[Text]:
