@@ -19,7 +19,7 @@ demo: $(VENV)/.pipeline-installed
 	$(BIN)/dataprep demo --output $(OUTPUT)
 
 test: $(VENV)/.test-installed
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .

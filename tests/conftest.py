@@ -33,3 +33,13 @@ def corpus() -> Path:
 def vocab() -> Path:
     """The folder of the real vocabularies: cl100k_base.tiktoken, gpt-neox-20b.tokenizer.json."""
     return _folder_from_environment("DATAPREP_TEST_VOCAB", "the real vocabularies are not on this machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share expensive fixtures in one process when pytest-xdist spreads them.
+
+    All tests of a file stay together; so do the end-to-end files that read one build.
+    """
+    for item in items:
+        shared = "built" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("built" if shared else str(item.path)))
