@@ -25,6 +25,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import numba as _numba
+import numpy as _np
+from numba import extending as _numba_extending
 from numba.core import caching as _caching
 from numba.core import event
 from numba.core.dispatcher import Dispatcher
@@ -35,6 +37,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 numba: Any = _numba
 caching: Any = _caching
+int64: Any = _np.int64
+"""Makes the same integer type of what comes from any array; to a type checker it is just a number."""
+_extending: Any = _numba_extending
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
@@ -50,8 +55,88 @@ def write(dtype: str, ndim: int = 1) -> Any:
 
 
 def subroutine(function: F) -> F:
-    """Declare a function that only kernels call; it is compiled into them."""
-    return cast(F, numba.njit(**_OPTIONS)(function))
+    """Declare a function that only kernels call; it is compiled into them.
+
+    Signed integers of any size and known value arrive as int64, so that a subroutine is compiled
+    once and not for every mixture of types that its callers happen to have.
+    """
+    return cast(F, _widened(numba.njit(**_OPTIONS)(function)))
+
+
+def inlined(function: F) -> F:
+    """Declare a subroutine of a few instructions, for the innermost loops: it is never called."""
+    return cast(F, _widened(numba.njit(forceinline=True, **_OPTIONS)(function)))
+
+
+def _widened(dispatcher: Any) -> Any:
+    find_overload = dispatcher.get_call_template
+
+    def find_widened(arguments: Any, keywords: Any) -> Any:
+        wide = {name: _widest(argument) for name, argument in keywords.items()}
+        return find_overload(tuple(_widest(argument) for argument in arguments), wide)
+
+    dispatcher.get_call_template = find_widened
+    return dispatcher
+
+
+def _widest(argument: Any) -> Any:
+    argument = numba.types.unliteral(argument)
+    signed = isinstance(argument, numba.types.Integer) and argument.signed
+    return numba.types.int64 if signed else argument
+
+
+def _borrowed(context: Any, array: Any) -> Any:
+    """Return an array as a view that owns nothing, for use inside the kernel that was given it.
+
+    Every time that an array is passed on, Numba counts its references with an atomic
+    instruction; not so for a view. A view of an array that is only read can be written to: do not.
+    """
+    view_type = array.copy(readonly=False)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source = context.make_array(array)(context, builder, arguments[0])
+        view = context.make_array(view_type)(context, builder)
+        for name in ("nitems", "itemsize", "data", "shape", "strides"):
+            setattr(view, name, getattr(source, name))
+        for name in ("meminfo", "parent"):
+            setattr(view, name, context.get_constant_null(numba.types.voidptr))
+        return view._getvalue()
+
+    return view_type(array), generate
+
+
+borrowed: Any = _extending.intrinsic(_borrowed)
+
+
+def _load_8_bytes(context: Any, data: Any, i: Any) -> Any:
+    """Return bytes ``i`` to ``i + 7`` of a uint8 array as one uint64, in the machine's byte order.
+
+    Nothing is checked, in no mode: the caller sees to ``i + 8 <= len(data)``.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(data)(context, builder, arguments[0])
+        number = context.get_value_type(numba.types.uint64)
+        place = builder.gep(array.data, [arguments[1]])
+        return builder.load(builder.bitcast(place, number.as_pointer()), align=1)
+
+    return numba.types.uint64(data, numba.types.int64), generate
+
+
+load_8_bytes: Any = _extending.intrinsic(_load_8_bytes)
+
+
+def _trailing_zeros(context: Any, bits: Any) -> Any:
+    """Return how many zero bits a uint64 that is not 0 ends with, as int64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        not_zero = context.get_constant(numba.types.boolean, True)
+        return builder.cttz(arguments[0], not_zero)
+
+    return numba.types.int64(numba.types.uint64), generate
+
+
+trailing_zeros: Any = _extending.intrinsic(_trailing_zeros)
 
 
 def kernel(returns: str, *takes: Any) -> Callable[[F], F]:

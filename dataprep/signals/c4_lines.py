@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from dataprep.kernels import subroutine
+from dataprep.kernels import int64, subroutine
 from dataprep.signals.phrases import PhraseTable, next_state, phrase_table
-from dataprep.signals.words import ALL_PUNCTUATION, ENDS_SENTENCE, split_text
+from dataprep.signals.words import ALL_PUNCTUATION, ENDS_SENTENCE, WORD_FLAGS, split_text
 from dataprep.text.characters import DIGIT
 from dataprep.text.utf8 import bits_of, decode
 
 _LOREM_IPSUM, _JAVASCRIPT, _POLICY = 1, 2, 4
+HAS_BRACE, MAY_CITE = 1, 2
+"""What is known of a line's brackets."""
 
 _PHRASES = {
     "lorem ipsum": _LOREM_IPSUM,
@@ -34,7 +36,7 @@ _PHRASES = {
 }
 """C4's phrases, as in datatrove 0.10.0 and TFDS ``c4_utils.py``."""
 
-_OPEN, _CLOSE, _BRACE = 0x5B, 0x5D, 0x7B
+_OPEN, _CLOSE = 0x5B, 0x5D
 _DOT, _QUESTION, _BANG, _QUOTE, _APOSTROPHE = 0x2E, 0x3F, 0x21, 0x22, 0x27
 DROPPED, LOREM, CURLY = -1, -2, -3
 """What :func:`judge_line` returns for a line that is not kept, or that tells against the whole text."""
@@ -60,7 +62,7 @@ def matches(data: Any, i: int, stop: int, phrase: Any) -> bool:
 
 
 @subroutine
-def citation_end(data: Any, i: int, stop: int, first: Any, blocks: Any) -> int:
+def citation_end(data: Any, i: int, stop: int, first: Any, blocks: Any) -> Any:
     """Return the end of ``[12]``, ``[]``, ``[edit]`` or ``[citation needed]`` at byte ``i``, or ``i``."""
     if data[i] != _OPEN:
         return i
@@ -80,18 +82,64 @@ def citation_end(data: Any, i: int, stop: int, first: Any, blocks: Any) -> int:
 
 
 @subroutine
-def num_sentences(start: int, stop: int, flags: Any) -> int:
+def num_sentences(start: int, stop: int, words: Any) -> int:
     """Return the sentences in words ``start`` to ``stop``, as spaCy's sentencizer counts them."""
     if start == stop:
         return 0
     sentences, after_mark = 1, False
     for k in range(start, stop):
-        if flags[k] & ENDS_SENTENCE:
+        flags = words[k, WORD_FLAGS]
+        if flags & ENDS_SENTENCE:
             after_mark = True
-        elif after_mark and not flags[k] & ALL_PUNCTUATION:
+        elif after_mark and not flags & ALL_PUNCTUATION:
             sentences += 1
             after_mark = False
     return sentences
+
+
+@subroutine
+def without_citations(data: Any, start: int, stop: int, first: Any, blocks: Any, line: Any) -> int:
+    """Write ``data[start:stop]`` to ``line``, citation marks left out; return the bytes written."""
+    size, i = 0, start
+    while i < stop:
+        if data[i] == _OPEN:
+            after = citation_end(data, i, stop, first, blocks)
+            if after > i:
+                i = after
+                continue
+        line[size] = data[i]
+        size, i = size + 1, i + 1
+    return size
+
+
+@subroutine
+def may_hold_phrases(data: Any, start: int, stop: int) -> bool:
+    """Return whether a stretch needs to be searched for phrases: one look at every five bytes.
+
+    Every phrase holds "avasc", "ipsum", "cooki", "ivacy" or "rms o" in some case, or a Kelvin sign.
+    """
+    hit = False
+    for i in range(start, stop - 4):
+        a, b, c = data[i] | 0x20, data[i + 1] | 0x20, data[i + 2] | 0x20
+        d, e = data[i + 3] | 0x20, data[i + 4] | 0x20
+        hit |= (a == 0x61) & (b == 0x76) & (c == 0x61) & (d == 0x73) & (e == 0x63)
+        hit |= (a == 0x69) & (b == 0x70) & (c == 0x73) & (d == 0x75) & (e == 0x6D)
+        hit |= (a == 0x63) & (b == 0x6F) & (c == 0x6F) & (d == 0x6B) & (e == 0x69)
+        hit |= (a == 0x69) & (b == 0x76) & (c == 0x61) & (d == 0x63) & (e == 0x79)
+        hit |= (a == 0x72) & (b == 0x6D) & (c == 0x73) & (d == 0x20) & (e == 0x6F)
+        hit |= (data[i] == 0xE2) & (data[i + 1] == 0x84) & (data[i + 2] == 0xAA)
+    return hit
+
+
+@subroutine
+def find_phrases(data: Any, start: int, stop: int, step: Any, found: Any) -> Any:
+    """Return the bits of all phrases of a line."""
+    phrases, state, i = int64(0), int64(0), start
+    while i < stop:
+        code_point, i = decode(data, i, stop)
+        state = next_state(state, code_point, step)
+        phrases |= int64(found[state])
+    return phrases
 
 
 @subroutine
@@ -99,53 +147,47 @@ def judge_line(
     data: Any,
     start: int,
     stop: int,
+    marks: int,
+    search: int,
     terminal_punct: int,
     step: Any,
     found: Any,
     first: Any,
     blocks: Any,
-    flags: Any,
+    words: Any,
     words_start: int,
     words_stop: int,
     line: Any,
     line_words: Any,
-    line_chars: Any,
-    line_flags: Any,
 ) -> int:
     """Return the sentences of a stripped line that has words enough, or why it is not kept.
 
-    ``flags`` describes its words ``words_start`` to ``words_stop``. A line with citations is
-    written without them to ``line`` and cut into words anew.
+    Its words are ``words_start`` to ``words_stop`` of the table ``words``; ``marks`` says whether it holds
+    brackets (MAY_CITE, HAS_BRACE), ``search`` whether it may hold phrases. A line with citations is
+    written without them to ``line`` and cut into words anew (to ``line_words``).
     """
-    phrases, state, size, brace = 0, 0, 0, False
-    last, last_2, last_3 = 0, 0, 0
-    i = start
-    while i < stop:
-        after = citation_end(data, i, stop, first, blocks)
-        if after > i:
-            i = after
-            continue
-        code_point, after = decode(data, i, stop)
-        while i < after:
-            line[size] = data[i]
-            size, i = size + 1, i + 1
-        state = next_state(state, code_point, step)
-        phrases |= found[state]
-        brace |= code_point == _BRACE
-        last, last_2, last_3 = code_point, last, last_2
-    ends_well = last in (_DOT, _QUESTION, _BANG, _QUOTE, _APOSTROPHE)
-    if terminal_punct and (not ends_well or (last == _DOT and last_2 == _DOT and last_3 == _DOT)):
-        return DROPPED
+    if marks & MAY_CITE:
+        size = without_citations(data, start, stop, first, blocks, line)
+        if size < stop - start:
+            # Two words that a citation kept apart may make a phrase.
+            data, start, stop, search = line, 0, size, True
+            words, words_start = line_words, 0
+            words_stop = split_text(line, 0, size, first, blocks, line_words)
+    phrases = int64(0)
+    if search and may_hold_phrases(data, start, stop):
+        phrases = find_phrases(data, start, stop, step, found)
+    if terminal_punct:
+        last = data[stop - 1] if stop > start else 0
+        dots = stop - start >= 3 and last == _DOT and data[stop - 2] == _DOT and data[stop - 3] == _DOT
+        ends = last == _DOT or last == _QUESTION or last == _BANG or last == _QUOTE or last == _APOSTROPHE
+        if dots or not ends:
+            return DROPPED
     if phrases & _LOREM_IPSUM:
         return LOREM
     if phrases & _JAVASCRIPT:
         return DROPPED
-    if brace:
+    if marks & HAS_BRACE:
         return CURLY
     if phrases & _POLICY:
         return DROPPED
-    if size == stop - start:
-        return num_sentences(words_start, words_stop, flags)
-    return num_sentences(
-        0, split_text(line, 0, size, first, blocks, line_words, line_chars, line_flags), line_flags
-    )
+    return num_sentences(words_start, words_stop, words)

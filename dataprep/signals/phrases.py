@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dataprep.kernels import subroutine
+from dataprep.kernels import inlined
 
 _KELVIN, _K = 0x212A, 0x6B
 """``str.lower`` makes an ASCII k of the Kelvin sign; of no other character does it make ASCII alone."""
@@ -60,11 +60,11 @@ def phrase_table(phrases: Mapping[str, int]) -> PhraseTable:
     return PhraseTable(step=step, found=np.array(found, np.uint8))
 
 
-@subroutine
-def next_state(state: int, code_point: int, step: Any) -> int:
+@inlined
+def next_state(state: int, code_point: int, step: Any) -> Any:
     """Return the automaton's state after a character, as ``str.lower`` would write it."""
     if code_point < 128:
-        return int(step[state, code_point])
+        return np.int64(step[state, code_point])
     if code_point == _KELVIN:
-        return int(step[state, _K])
-    return 0
+        return np.int64(step[state, _K])
+    return np.int64(0)

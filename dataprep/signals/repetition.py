@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dataprep.kernels import subroutine
+from dataprep.kernels import inlined, int64, load_8_bytes, subroutine
 
 SHORTEST_TOP, LONGEST_TOP = 2, 4
 SHORTEST_DUPLICATED, LONGEST_DUPLICATED = 5, 10
@@ -25,30 +25,33 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(32)
 _SHIFT_29 = np.uint64(29)
 _BYTE_SHIFT = np.uint64(8)
-_NEW = -1
+_ALL_ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-@subroutine
+@inlined
 def hash_bytes(data: Any, start: int, stop: int) -> Any:
-    """Return a 64-bit hash of ``data[start:stop]``; equal hashes are checked by comparing bytes."""
+    """Return a 64-bit hash of ``data[start:stop]``.
+
+    Two stretches of the same size of up to eight bytes have the same hash only if they are equal;
+    longer ones are to be compared.
+    """
     state = np.uint64(stop - start) * _MULTIPLIER
     i = start
-    while i + 8 <= stop:
-        word = np.uint64(0)
-        for k in range(8):
-            word |= np.uint64(data[i + k]) << np.uint64(8 * k)
-        state = (state ^ word) * _MULTIPLIER
+    while i + 8 < stop:
+        state = (state ^ load_8_bytes(data, i)) * _MULTIPLIER
         state ^= state >> _SHIFT_29
         i += 8
-    word = np.uint64(0)
-    while i < stop:
-        word = word << _BYTE_SHIFT | np.uint64(data[i])
-        i += 1
+    if i + 8 <= len(data):
+        word = load_8_bytes(data, i) & _ALL_ONES >> np.uint64(8 * (i + 8 - stop))
+    else:
+        word = np.uint64(0)
+        for k in range(stop - 1, i - 1, -1):
+            word = word << _BYTE_SHIFT | np.uint64(data[k])
     state = (state ^ word) * _MULTIPLIER
     return state ^ state >> _SHIFT
 
 
-@subroutine
+@inlined
 def table_mask(num_entries: int) -> int:
     """Return size - 1 of a table (a power of two) that ``num_entries`` fill at most by half."""
     size = 16
@@ -67,76 +70,83 @@ def same_bytes(data: Any, a: int, b: int, size: int) -> bool:
 
 
 @subroutine
-def first_equal(data: Any, spans: Any, hashes: Any, k: int, table: Any, mask: int) -> int:
-    """Return the first span that equals span ``k``, or -1 and remember ``k`` as the first."""
-    start, stop = spans[k, 0], spans[k, 1]
+def first_equal(data: Any, spans: Any, hashes: Any, k: int, table: Any, mask: int) -> Any:
+    """Return the first span that equals span ``k``, or -1 and remember ``k`` as the first.
+
+    ``spans`` is int32[spans, 2 or more]: first byte and byte after.
+    """
+    start, stop = int64(spans[k, 0]), int64(spans[k, 1])
     key = hash_bytes(data, start, stop)
     hashes[k] = key
-    slot = np.int64(key & np.uint64(mask))
+    slot = int64(key & np.uint64(mask))
     while True:
-        other = table[slot]
+        other = int64(table[slot])
         if other < 0:
             table[slot] = k
-            return _NEW
+            return int64(-1)
         if hashes[other] == key:
-            begin = spans[other, 0]
-            if spans[other, 1] - begin == stop - start and same_bytes(data, start, begin, stop - start):
-                return int(other)
+            begin = int64(spans[other, 0])
+            size = stop - start
+            if spans[other, 1] - begin == size and (size <= 8 or same_bytes(data, start, begin, size)):
+                return other
         slot = (slot + 1) & mask
 
 
 @subroutine
 def count_words(
-    data: Any, spans: Any, hashes: Any, num_words: int, table: Any, ids: Any, counts: Any
-) -> None:
-    """Set ``ids[i]``, the first place of word i's text, and ``counts`` at first places."""
+    data: Any, words: Any, hashes: Any, num_words: int, table: Any, ids: Any, counts: Any, repeated: Any
+) -> int:
+    """Set ``ids[i]``, the first place of word i's text, and ``counts`` at first places.
+
+    Returns: how many words occur more than once; their places are written to ``repeated`` in order.
+    """
     mask = table_mask(num_words)
-    table[: mask + 1] = -1
+    for slot in range(mask + 1):
+        table[slot] = -1
     for i in range(num_words):
-        place = first_equal(data, spans, hashes, i, table, mask)
+        place = first_equal(data, words, hashes, i, table, mask)
         if place < 0:
             ids[i] = i
             counts[i] = 1
         else:
             ids[i] = place
             counts[place] += 1
+    num_repeated = 0
+    for i in range(num_words):
+        repeated[num_repeated] = i
+        num_repeated += counts[ids[i]] > 1
+    return num_repeated
 
 
 @subroutine
 def lengthen(
-    size: int, num_words: int, ids: Any, counts: Any, new_ids: Any, new_counts: Any, table: Any
-) -> tuple[int, int]:
-    """From the ids of (size-1)-grams make those of ``size``-grams that may repeat; others get -1.
+    repeated: Any, num_repeated: int, ids: Any, counts: Any, new_ids: Any, new_counts: Any, table: Any
+) -> tuple[int, int, int]:
+    """From the n-grams that occur more than once make those that are one word longer.
 
-    Returns: the place of the most frequent one (the first of several) and its count; count 0 if
-    nothing repeats.
+    ``repeated`` holds their places in order, and afterwards those of the longer ones; ``ids`` and
+    ``counts`` describe the shorter ones, ``new_ids`` and ``new_counts`` the longer ones, all at these
+    places only.
+
+    Returns: how many of the longer ones occur more than once, the place of the most frequent one
+    (the first of several), and its count (0 if nothing repeats).
     """
-    last = num_words - size + 1
     candidates = 0
-    for i in range(last):
-        a, b = ids[i], ids[i + 1]
-        if a >= 0 and b >= 0 and counts[a] > 1 and counts[b] > 1:
-            new_ids[i] = 0
-            candidates += 1
-        else:
-            new_ids[i] = -1
-    if last < num_words:
-        new_ids[max(last, 0)] = -1
-    best, best_count = 0, 0
-    if candidates < 2:
-        for i in range(last):
-            new_ids[i] = -1
-        return best, best_count
+    for k in range(num_repeated - 1):
+        place = repeated[k]
+        repeated[candidates] = place
+        candidates += repeated[k + 1] == place + 1
     mask = table_mask(candidates)
-    table[: mask + 1] = -1
-    for i in range(last):
-        if new_ids[i] < 0:
-            continue
+    for slot in range(mask + 1):
+        table[slot] = -1
+    best, best_count = int64(0), int64(0)
+    for k in range(candidates):
+        i = int64(repeated[k])
         a, b = ids[i], ids[i + 1]
         key = (np.uint64(a) << _SHIFT | np.uint64(b)) * _MULTIPLIER
-        slot = np.int64((key >> _SHIFT_29) & np.uint64(mask))
+        slot = int64((key >> _SHIFT_29) & np.uint64(mask))
         while True:
-            place = table[slot]
+            place = int64(table[slot])
             if place < 0:
                 table[slot] = i
                 new_ids[i] = i
@@ -144,30 +154,35 @@ def lengthen(
                 break
             if ids[place] == a and ids[place + 1] == b:
                 new_ids[i] = place
-                new_counts[place] += 1
-                count = new_counts[place]
+                count = int64(new_counts[place]) + 1
+                new_counts[place] = count
                 if count > best_count or (count == best_count and place < best):
-                    best, best_count = int(place), int(count)
+                    best, best_count = place, count
                 break
             slot = (slot + 1) & mask
-    return best, best_count
+    kept = 0
+    for k in range(candidates):
+        i = repeated[k]
+        repeated[kept] = i
+        kept += new_counts[new_ids[i]] > 1
+    return kept, best, best_count
 
 
 @subroutine
-def duplicated_chars(size: int, num_words: int, ids: Any, counts: Any, chars_before: Any, seen: Any) -> int:
+def duplicated_chars(
+    size: int, repeated: Any, num_repeated: int, ids: Any, chars_before: Any, seen: Any
+) -> int:
     """Return the characters in n-grams that stood earlier: greedy, without overlap, as datatrove."""
-    last = num_words - size + 1
-    for i in range(last):
-        if ids[i] >= 0:
-            seen[ids[i]] = 0
-    total, i = 0, 0
-    while i < last:
-        place = ids[i]
-        if place >= 0 and counts[place] > 1:
-            if seen[place]:
-                total += chars_before[i + size] - chars_before[i]
-                i += size
-                continue
-            seen[place] = 1
-        i += 1
+    for k in range(num_repeated):
+        seen[ids[repeated[k]]] = 0
+    total, free = 0, 0
+    for k in range(num_repeated):
+        place = repeated[k]
+        if place < free:
+            continue
+        if seen[ids[place]]:
+            total += chars_before[place + size] - chars_before[place]
+            free = place + size
+        else:
+            seen[ids[place]] = 1
     return total

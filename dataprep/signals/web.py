@@ -12,6 +12,15 @@ from pydantic import Field
 from dataprep.signals import web_kernel
 from dataprep.signals.batch import Measured, TextBatch
 from dataprep.signals.c4_lines import c4_phrases
+from dataprep.signals.web_scan import (
+    C4_MIN_LINE_WORDS,
+    C4_TERMINAL_PUNCT,
+    MODE,
+    NUM_COUNTS,
+    SHORT_LINE_CHARS,
+    UNICODE,
+    WHITESPACE,
+)
 from dataprep.text.characters import character_table
 from dataprep.yaml_models import Frozen
 
@@ -48,19 +57,33 @@ class WebTextSignals(Frozen):
         buffers, table, phrases = batch.buffers, character_table(), c4_phrases()
         stop_data, stop_ends = _packed(self.stop_words)
         out = np.empty((len(batch), len(web_kernel.SIGNALS)), np.float32)
+        settings = np.empty(4, np.int64)
+        settings[MODE] = UNICODE if self.words == "unicode" else WHITESPACE
+        settings[SHORT_LINE_CHARS] = self.short_line_chars
+        settings[C4_TERMINAL_PUNCT] = self.c4_terminal_punct
+        settings[C4_MIN_LINE_WORDS] = self.c4_min_line_words
+        sizes = np.empty(3, np.int64)
+        web_kernel.measure_scratch(buffers.data, buffers.offsets, sizes)
+        num_words, num_lines, num_bytes = map(int, sizes)
+        most = max(num_words, num_lines)
         web_kernel.measure_texts(
             buffers.data,
             buffers.offsets,
-            web_kernel.UNICODE if self.words == "unicode" else web_kernel.WHITESPACE,
-            self.short_line_chars,
-            int(self.c4_terminal_punct),
-            self.c4_min_line_words,
+            settings,
             stop_data,
             stop_ends,
             phrases.step,
             phrases.found,
             table.first,
             table.blocks,
+            np.empty((num_words, 4), np.int32),
+            np.empty((most, 4), np.int32),
+            np.empty((num_lines, 3), np.int32),
+            np.empty((7, num_words + 1), np.int32),
+            np.empty(most, np.uint64),
+            np.empty(4 * most + 16, np.int32),
+            np.empty(num_bytes, np.uint8),
+            np.empty(NUM_COUNTS, np.int64),
             out,
         )
         out[~batch.present] = np.nan

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dataprep.kernels import subroutine
+from dataprep.kernels import inlined, subroutine
 from dataprep.text.characters import (
     ALPHA,
     APOSTROPHE,
@@ -53,7 +53,11 @@ _STAR, _CARET, _AT = 0x2A, 0x5E, 0x40
 _LONGEST_CLITIC = 2
 
 
-@subroutine
+WORD_START, WORD_STOP, WORD_CHARS, WORD_FLAGS = 0, 1, 2, 3
+"""Columns of a table of words, int32[words, 4]: first byte, byte after, characters, flags."""
+
+
+@inlined
 def flags_of(any_bits: int, all_bits: int, num_chars: int) -> int:
     """Return the flags of a word from the union and intersection of its characters' bits."""
     flags = 0
@@ -68,10 +72,18 @@ def flags_of(any_bits: int, all_bits: int, num_chars: int) -> int:
     return flags
 
 
+@inlined
+def put_word(words: Any, count: int, start: int, stop: int, num_chars: int, flags: int) -> int:
+    """Write one word at place ``count`` of the table; return the new count."""
+    words[count, WORD_START] = start
+    words[count, WORD_STOP] = stop
+    words[count, WORD_CHARS] = num_chars
+    words[count, WORD_FLAGS] = flags
+    return count + 1
+
+
 @subroutine
-def add_word(
-    data: Any, start: int, stop: int, first: Any, blocks: Any, ends: Any, chars: Any, flags: Any, count: int
-) -> int:
+def add_word(data: Any, start: int, stop: int, first: Any, blocks: Any, words: Any, count: int) -> int:
     """Write the word ``data[start:stop]`` at place ``count``, if not empty; return the new count."""
     if start == stop:
         return count
@@ -82,11 +94,7 @@ def add_word(
         any_bits |= bits
         all_bits &= bits
         num_chars += 1
-    ends[count, 0] = start
-    ends[count, 1] = stop
-    chars[count] = num_chars
-    flags[count] = flags_of(any_bits, all_bits, num_chars)
-    return count + 1
+    return put_word(words, count, start, stop, num_chars, flags_of(any_bits, all_bits, num_chars))
 
 
 @subroutine
@@ -181,9 +189,15 @@ def infix_end(
         alone = before & LOWER and next_bits & UPPER
     elif code_point == _COMMA:
         alone = before & ALPHA and next_bits & ALPHA
-    elif code_point in (_SLASH, _COLON, _EQUALS, _LESS, _GREATER):
+    elif (
+        code_point == _SLASH
+        or code_point == _COLON
+        or code_point == _EQUALS
+        or code_point == _LESS
+        or code_point == _GREATER
+    ):
         alone = before & (ALPHA | DIGIT) and next_bits & ALPHA
-    elif code_point in (_PLUS, _MINUS, _STAR, _CARET):
+    elif code_point == _PLUS or code_point == _MINUS or code_point == _STAR or code_point == _CARET:  # noqa: SIM109
         alone = before & DIGIT and (next_bits & DIGIT or mark == _MINUS)
     else:
         alone = 0
@@ -207,18 +221,13 @@ def clitic_split(data: Any, i: int, after: int, stop: int, before: int, first: A
 
 
 @subroutine
-def split_chunk(
-    data: Any, start: int, stop: int, first: Any, blocks: Any, ends: Any, chars: Any, flags: Any, count: int
-) -> int:
-    """Write the words of the chunk ``data[start:stop]`` from place ``count`` on; return the new count.
-
-    ``ends`` is int32[max words, 2] (first byte, byte after), ``chars`` int32 and ``flags`` uint8.
-    """
+def split_chunk(data: Any, start: int, stop: int, first: Any, blocks: Any, words: Any, count: int) -> int:
+    """Write the words of the chunk ``data[start:stop]`` from place ``count`` on; return the new count."""
     while start < stop:
         after = peel_front(data, start, stop, first, blocks)
         if after == start:
             break
-        count = add_word(data, start, after, first, blocks, ends, chars, flags, count)
+        count = add_word(data, start, after, first, blocks, words, count)
         start = after
     tail = stop
     while tail > start:
@@ -227,7 +236,7 @@ def split_chunk(
             break
         tail = before
     if stays_whole(data, start, tail):
-        count = add_word(data, start, tail, first, blocks, ends, chars, flags, count)
+        count = add_word(data, start, tail, first, blocks, words, count)
         start = tail
     word, i, before = start, start, 0
     while i < tail:
@@ -236,39 +245,36 @@ def split_chunk(
         if bits & APOSTROPHE:
             cut = clitic_split(data, i, after, tail, before, first, blocks)
             if cut >= 0:
-                count = add_word(data, word, cut, first, blocks, ends, chars, flags, count)
+                count = add_word(data, word, cut, first, blocks, words, count)
                 word = cut
         elif bits & (ICON | JOINT):
             end = infix_end(data, i, after, tail, code_point, bits, before, first, blocks)
             if end > i:
-                count = add_word(data, word, i, first, blocks, ends, chars, flags, count)
-                count = add_word(data, i, end, first, blocks, ends, chars, flags, count)
+                count = add_word(data, word, i, first, blocks, words, count)
+                count = add_word(data, i, end, first, blocks, words, count)
                 word = after = end
         i, before = after, bits
-    count = add_word(data, word, tail, first, blocks, ends, chars, flags, count)
+    count = add_word(data, word, tail, first, blocks, words, count)
     while tail < stop:
         after = dots_after(data, tail, stop)
         if after - tail < 2:
             _, after = decode(data, tail, stop)
-        count = add_word(data, tail, after, first, blocks, ends, chars, flags, count)
+        count = add_word(data, tail, after, first, blocks, words, count)
         tail = after
     return count
 
 
 @subroutine
-def split_text(
-    data: Any, start: int, stop: int, first: Any, blocks: Any, ends: Any, chars: Any, flags: Any
-) -> int:
+def split_text(data: Any, start: int, stop: int, first: Any, blocks: Any, words: Any) -> int:
     """Write the unicode words of ``data[start:stop]`` from place 0 on; return how many there are."""
     count, i = 0, start
     while i < stop:
-        begin = i
+        begin, after = i, i
         while i < stop:
             code_point, after = decode(data, i, stop)
             if bits_of(code_point, first, blocks) & SPACE:
                 break
             i = after
-        count = split_chunk(data, begin, i, first, blocks, ends, chars, flags, count)
-        if i < stop:
-            _, i = decode(data, i, stop)
+        count = split_chunk(data, begin, i, first, blocks, words, count)
+        i = after
     return count
