@@ -27,7 +27,7 @@ _LOG = logging.getLogger(__name__)
 WAITS_SECONDS = (1.0, 4.0, 16.0, 60.0)
 """Pauses before the second and later tries; long enough for a server to restart."""
 BUFFER_BYTES = 8 << 20
-_PERMANENT = (FileNotFoundError, PermissionError, DataprepError)
+_PERMANENT = (FileNotFoundError, PermissionError)
 
 Result = TypeVar("Result")
 
@@ -36,13 +36,16 @@ def patiently(action: Callable[[], Result], *, place: str) -> Result:
     """Return what ``action`` returns, trying again when a remote place fails.
 
     Raises:
-        BuildError: it failed every time; names the place and the last error.
+        BuildError: it failed every time, or in a way that will not change; names the place and
+            the last error.
     """
     for wait in (*WAITS_SECONDS, None):
         try:
             return action()
-        except _PERMANENT:
+        except DataprepError:
             raise
+        except _PERMANENT as error:
+            raise BuildError(f"{place}: cannot be read ({type(error).__name__}: {error})") from error
         except Exception as error:  # every filesystem library has a tree of errors of its own
             if wait is None:
                 raise BuildError(
@@ -110,9 +113,9 @@ class RemoteStream(io.RawIOBase):
                 # Buffered above; a cache below would fetch parts twice.
                 fs, inside = storage.filesystem(self._path)
                 self._stream = fs.open(inside, "rb", cache_type="none")
-            assert self._stream is not None
-            self._stream.seek(self._position)
-            data = self._stream.read(max(0, min(num_bytes, self._size_bytes - self._position)))
+            stream: IO[bytes] = self._stream
+            stream.seek(self._position)
+            data = stream.read(max(0, min(num_bytes, self._size_bytes - self._position)))
         except BaseException:
             self._drop()
             raise

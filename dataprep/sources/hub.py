@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from dataprep import storage
-from dataprep.errors import DataprepError, MissingExtraError, SourceError
+from dataprep.errors import BuildError, DataprepError, MissingExtraError, SourceError
 from dataprep.sources.entries import CorpusEntry, HubDataset, HubUrlList
 from dataprep.sources.identity import content_identity
 from dataprep.storage import FileInfo
@@ -140,6 +140,12 @@ def open_dataset(hub: HubDataset) -> Any:
     ).with_format("arrow")
 
 
+def dataset_schema(hub: HubDataset) -> pa.Schema | None:
+    """Return the columns of a streamed dataset, ``None`` when it tells them only with its rows."""
+    features = open_dataset(hub).features
+    return None if features is None else features.arrow_schema
+
+
 def dataset_batches(
     hub: HubDataset, *, shard: int, num_shards: int, num_rows: int
 ) -> Iterator[pa.RecordBatch]:
@@ -147,6 +153,7 @@ def dataset_batches(
 
     Raises:
         SourceError: the dataset has another number of shards than when it was listed.
+        BuildError: it cannot be read; ``datasets`` has tried again on its own.
     """
     dataset = open_dataset(hub)
     if dataset.num_shards != num_shards:
@@ -154,7 +161,17 @@ def dataset_batches(
             f"dataset {hub.path!r} has {dataset.num_shards} shards, but had {num_shards} when it was listed: "
             "it changed; pin hub.revision in the catalogue and build again"
         )
-    for table in dataset.shard(num_shards=num_shards, index=shard).iter(batch_size=num_rows):
+    tables = dataset.shard(num_shards=num_shards, index=shard).iter(batch_size=num_rows)
+    while True:
+        try:
+            table = next(tables, None)
+        except Exception as error:  # of the library, of a filesystem, of a damaged file: it wraps them all
+            raise BuildError(
+                f"dataset {hub.path!r}, shard {shard} of {num_shards}: cannot be read "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        if table is None:
+            return
         yield from table.combine_chunks().to_batches(max_chunksize=num_rows)
 
 

@@ -35,11 +35,6 @@ class ParquetShape:
     num_bytes: tuple[int, ...]
     """Uncompressed bytes of each row group."""
 
-    @property
-    def column_names(self) -> set[str]:
-        """Names of the top-level columns."""
-        return set(self.schema.names)
-
 
 @dataclass(frozen=True)
 class ColumnBatch:
@@ -72,15 +67,15 @@ def read_shape(path: str, *, size_bytes: int) -> ParquetShape:
         )
 
 
-def check_text_type(shape: ParquetShape, column: str, *, place: str) -> None:
+def check_text_type(schema: pa.Schema, column: str, *, place: str) -> None:
     """Check that the text column holds strings.
 
     Raises:
         SourceError: names the type that was found.
     """
-    kind = shape.schema.field(column).type
+    kind = schema.field(column).type
     if not is_text(kind):
-        strings = [field.name for field in shape.schema if is_text(field.type)]
+        strings = [field.name for field in schema if is_text(field.type)]
         raise SourceError(
             f"{place}: text column {column!r} holds {kind}, not strings; columns with strings: "
             f"{', '.join(repr(name) for name in strings) or 'none'}"

@@ -154,7 +154,9 @@ def _column_batches(
     for batch in hub.dataset_batches(
         entry.hub, shard=item.start, num_shards=item.stop, num_rows=_DATASET_BATCH_ROWS
     ):
-        adapter.check_columns(batch.schema.names, place=f"{item.path} ({item.origin})")
+        place = f"{item.path} ({item.origin})"
+        adapter.check_columns(batch.schema.names, place=place)
+        parquet.check_text_type(batch.schema, adapter.text_column, place=place)
         wanted = batch.select([name for name in batch.schema.names if name not in ignored])
         yield from parquet.column_batches(wanted, text_column=adapter.text_column, batch_bytes=batch_bytes)
 

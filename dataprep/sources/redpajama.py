@@ -50,7 +50,8 @@ def book_exclusion(fields: Row) -> int:
     """Return the code of a book's exclusion, 0 for a row that is known to be PG-19."""
     if isinstance(fields.get("short_book_title"), str):
         return 0
-    return CODE_OF["excluded_books3" if set(fields) == {"title"} else "excluded_unknown_book"]
+    present = {name for name, value in fields.items() if value is not None}
+    return CODE_OF["excluded_books3" if present == {"title"} else "excluded_unknown_book"]
 
 
 def _lift_meta(row: Row) -> None:

@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from dataprep.errors import BadInputError
+from dataprep.sources import hub, parquet
 from dataprep.sources.adapters import adapter_of
 from dataprep.sources.compression import Compression
-from dataprep.sources.entries import CorpusEntry
+from dataprep.sources.entries import CorpusEntry, HubDataset
 from dataprep.sources.layouts import Format, Layout, Piece, layout_of
 from dataprep.sources.listing import Collection
 
@@ -79,11 +80,16 @@ def split_collection(
         SourceError: a file has no text column, or not of strings; or no format known by name.
         BadInputError: files are empty, cut or damaged, and ``skip_bad_files`` is off; names them.
     """
+    adapter = adapter_of(entry, collection.subset)
     if collection.streamed:
+        assert isinstance(entry.hub, HubDataset)
+        schema = hub.dataset_schema(entry.hub)
+        if schema is not None:
+            adapter.check_columns(schema.names, place=entry.hub.path)
+            parquet.check_text_type(schema, adapter.text_column, place=entry.hub.path)
         num_shards = len(collection.files)
         layouts = [Layout("dataset", "none", (Piece(i, num_shards, 0),)) for i in range(num_shards)]
     else:
-        adapter = adapter_of(entry, collection.subset)
         with ThreadPoolExecutor(_THREADS) as pool:
             layouts = list(
                 pool.map(

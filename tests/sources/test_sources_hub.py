@@ -18,7 +18,7 @@ import pytest
 from loopback_servers import FileServer, serving
 from raw_files import CATALOG, column, json_lines, read_all, write, write_parquet
 
-from dataprep.errors import MissingSourceError, SourceError
+from dataprep.errors import BuildError, MissingSourceError, SourceError
 from dataprep.sources import load_catalog, resolve_collection, split_collection
 from dataprep.sources.entries import HubUrlList
 
@@ -226,6 +226,23 @@ def test_a_streamed_dataset_without_the_text_column_is_named(tmp_path: Path) -> 
     (tmp_path / "own.yaml").write_text(OWN.replace("HUB", f'path: csv, data_files: ["{tmp_path}/a.csv"]'))
     with pytest.raises(SourceError, match=r"no text column 'body'; found 'score', 'text'"):
         _stream("notes", load_catalog(str(tmp_path / "own.yaml")))
+
+
+def test_a_streamed_dataset_whose_text_is_no_string_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("body,score\n1,x\n")
+    (tmp_path / "own.yaml").write_text(OWN.replace("HUB", f'path: csv, data_files: ["{tmp_path}/a.csv"]'))
+    with pytest.raises(SourceError, match=r"'body' holds int64, not strings; columns with strings: 'score'"):
+        _stream("notes", load_catalog(str(tmp_path / "own.yaml")))
+
+
+def test_a_streamed_dataset_that_breaks_off_is_no_traceback(tmp_path: Path) -> None:
+    lines = json_lines({"body": "a" * 100} for _ in range(300_000))
+    path = write(tmp_path / "x.jsonl.gz", lines)
+    path.write_bytes(path.read_bytes()[:-50])
+    (tmp_path / "own.yaml").write_text(OWN.replace("HUB", f'path: json, data_files: ["{path}"]'))
+    with pytest.raises(BuildError, match=r"dataset 'json', shard 0 of 1: cannot be read") as caught:
+        _stream("notes", load_catalog(str(tmp_path / "own.yaml")))
+    assert caught.value.__cause__ is not None
 
 
 def _stream(corpus: str, catalog: Any) -> list[dict[str, Any]]:

@@ -143,7 +143,7 @@ def test_a_text_column_of_another_type_is_named_with_the_columns_that_would_do(t
     path = write_parquet(tmp_path / "x.parquet", {"text": [1], "body": ["a"], "n": [2]})
     shape = read_shape(str(path), size_bytes=path.stat().st_size)
     with pytest.raises(SourceError, match=r"'text' holds int64, not strings; columns with strings: 'body'"):
-        check_text_type(shape, "text", place="x.parquet")
+        check_text_type(shape.schema, "text", place="x.parquet")
 
 
 def test_the_shape_is_what_the_footer_says(tmp_path: Path) -> None:

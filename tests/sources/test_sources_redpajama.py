@@ -132,6 +132,7 @@ PG19 = {"short_book_title": "Emma", "publication_date": 1815, "url": "http://www
         ({"meta": {"title": "A Book"}}, "excluded_books3"),
         ({"meta": json.dumps({"title": "A Book"})}, "excluded_books3"),
         ({"title": "A Book"}, "excluded_books3"),
+        ({"meta": {"title": "A Book", "short_book_title": None, "url": None}}, "excluded_books3"),
         ({"meta": {"title": "A Book", "author": "B"}}, "excluded_unknown_book"),
         ({"meta": {"short_book_title": None}}, "excluded_unknown_book"),
         ({"meta": {"short_book_title": ["Emma"]}}, "excluded_unknown_book"),
