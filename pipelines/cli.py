@@ -153,6 +153,25 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("folder", metavar="DIR", help="output folder of a build, or one artifact's folder")
     verify.add_argument("--json", action="store_true", help="print JSON")
 
+    judge = _add(
+        commands,
+        "judge",
+        _judge,
+        "judge a build's documents by other thresholds, without reading them",
+        "dataprep judge /data/built --filters stricter.yaml",
+    )
+    judge.add_argument("folder", metavar="DIR", help="output folder of a build")
+    judge.add_argument("--mixture", metavar="NAME", help="which build, where the folder holds several")
+    judge.add_argument(
+        "--filters",
+        metavar="FILE",
+        help="YAML of presets and thresholds by corpus or subset (default: the presets as they are now)",
+    )
+    judge.add_argument(
+        "--changes", metavar="FILE", help="write the documents whose verdict changes to this Parquet file"
+    )
+    judge.add_argument("--json", action="store_true", help="print JSON")
+
     trace = _add(
         commands,
         "trace",
@@ -280,6 +299,21 @@ def _verify(options: argparse.Namespace) -> int:
     report = verify_output(options.folder)
     print(json.dumps(report.to_json(), indent=2) if options.json else report.to_text())
     return 0 if report.ok else 1
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from pipelines.judging import judge_again
+
+    print(
+        judge_again(
+            options.folder,
+            mixture=options.mixture,
+            filters=options.filters,
+            changes=options.changes,
+            as_json=options.json,
+        )
+    )
+    return 0
 
 
 def _trace(options: argparse.Namespace) -> int:

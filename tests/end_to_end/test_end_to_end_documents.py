@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from built_tables import Built, read_truth
 
+from dataprep.judging import rejudge
+from dataprep.output import open_build
+
 pytestmark = [pytest.mark.corpus, pytest.mark.vocab]
 
 
@@ -78,3 +81,9 @@ def test_tokenised_documents_are_the_kept_ones_without_duplicates(built: Built):
         (row["source"], row["subset"]) for row in built.documents.values() if row["doc_id"] in missing
     }
     assert not taken & left_out
+
+
+def test_judging_again_by_the_same_thresholds_changes_nothing(built: Built):
+    found = rejudge(open_build(str(built.output), mixture=built.mixture))
+    assert found.changes.num_rows == 0
+    assert sum(one.documents for one in found.sources) > 10_000
