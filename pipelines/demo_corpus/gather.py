@@ -26,7 +26,7 @@ PACKAGES = (
     "awkward",
     "datasets",
     "fsspec",
-    "huggingface_hub",
+    "huggingface-hub",
     "numba",
     "numpy",
     "pandas",
@@ -88,15 +88,29 @@ def package_files(suffix: str, packages: Sequence[str] = PACKAGES) -> list[Text]
 
 
 def licence_texts() -> list[Text]:
-    """Return the licence and notice files of every installed package: many are near-duplicates."""
-    names = sorted({distribution.metadata["Name"] for distribution in importlib.metadata.distributions()})
+    """Return the licence and notice files of the packages and what they need: many are near-duplicates."""
     return _read(
         (f"{package}/{entry.name}", Path(str(distribution.locate_file(entry))), package)
-        for package, distribution in _distributions(names)
+        for package, distribution in _distributions(_with_requirements(PACKAGES))
         for entry in distribution.files or ()
         if re.match(r"(LICEN[CS]E|NOTICE|COPYING)", entry.name)
         and entry.suffix in ("", ".txt", ".md", ".rst")
     )
+
+
+def _with_requirements(packages: Sequence[str]) -> list[str]:
+    """Return packages and, transitively, what they require without extras, as far as installed."""
+    found: dict[str, None] = {}
+    waiting = list(packages)
+    while waiting:
+        for name, distribution in _distributions([waiting.pop()]):
+            if name not in found:
+                found[name] = None
+                needed = [text for text in distribution.requires or () if "extra ==" not in text]
+                waiting += [
+                    re.split(r"[^\w.-]", text, maxsplit=1)[0].lower().replace("_", "-") for text in needed
+                ]
+    return sorted(found)
 
 
 def descriptions() -> list[Text]:
