@@ -1,0 +1,127 @@
+"""Cleaning a batch: every row comes out, in order, treated as its own subset demands."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from dataprep import documents
+from dataprep.cleaning import CleaningConfig, PartCounts, clean, signal_columns
+from dataprep.dedup import signature_schema
+from dataprep.sources import load_catalog
+
+PROSE = "The quick brown fox jumps over the lazy dog and goes home to have a rest with that of others. " * 8
+
+
+def raw_batch(rows: list[tuple[str, str | None, str]], *, source: str = "pile") -> pa.RecordBatch:
+    """Return raw rows of (subset, text, verdict)."""
+    ids = documents.document_ids(collection=1, file=0, first_row=0, num_rows=len(rows))
+    absent = [None] * len(rows)
+    values = {
+        "doc_id": pa.array(ids),
+        "text": pa.array([text for _, text, _ in rows], pa.large_string()),
+        "source": pa.array([source] * len(rows)),
+        "subset": pa.array([subset for subset, _, _ in rows], pa.string()),
+        "origin": pa.array(["raw.jsonl"] * len(rows)),
+        "origin_row": pa.array(range(len(rows)), pa.uint32()),
+        "verdict": pa.array([verdict for _, _, verdict in rows]),
+    }
+    return pa.record_batch(
+        [
+            pa.array(values.get(f.name, absent)).cast(f.type)
+            if f.name in values
+            else pa.nulls(len(rows), f.type)
+            for f in documents.RAW_SCHEMA
+        ],
+        schema=documents.RAW_SCHEMA,
+    )
+
+
+def clean_pile(rows, config=None):
+    entry = load_catalog().corpus("pile")
+    counts = PartCounts()
+    cleaned = clean(
+        raw_batch(rows),
+        entry,
+        columns=signal_columns(entry, None),
+        config=config or CleaningConfig(),
+        counts=counts,
+    )
+    return cleaned, counts
+
+
+def test_rows_of_several_presets_keep_their_order():
+    rows = [
+        ("DM Mathematics", "1 + 1 = 2", "keep"),
+        ("Github", "int main() {\r\n  return 0;\r\n}\n" * 5, "keep"),
+        ("Pile-CC", PROSE, "keep"),
+        ("DM Mathematics", "2 + 2 = 4", "keep"),
+    ]
+    cleaned, _ = clean_pile(rows)
+    table = cleaned.documents
+    assert table.column("origin_row").to_pylist() == [0, 1, 2, 3]
+    assert table.column("subset").to_pylist() == [subset for subset, _, _ in rows]
+    assert table.column("text")[1].as_py() == rows[1][1].replace("\r\n", "\n")
+    assert table.column("num_bytes").to_pylist() == [len(t.as_py()) for t in table.column("text")]
+    assert table.schema == documents.document_schema(signal_columns(load_catalog().corpus("pile"), None))
+
+
+def test_a_signal_that_a_preset_does_not_measure_is_null():
+    cleaned, _ = clean_pile([("DM Mathematics", "1 + 1 = 2", "keep"), ("Pile-CC", PROSE, "keep")])
+    measured_for_prose = [
+        name
+        for name in signal_columns(load_catalog().corpus("pile"), None)
+        if cleaned.documents.column(name)[0].as_py() is None
+        and cleaned.documents.column(name)[1].as_py() is not None
+    ]
+    assert measured_for_prose
+
+
+def test_what_the_reader_refused_stays_refused_and_textless():
+    rows = [
+        ("Books3", None, "excluded_books3"),
+        ("Pile-CC", None, "null_text"),
+        (None, None, "excluded_unknown_subset"),
+    ]
+    cleaned, counts = clean_pile(rows)
+    assert cleaned.documents.column("verdict").to_pylist() == [verdict for _, _, verdict in rows]
+    assert cleaned.documents.column("text").null_count == 3
+    assert cleaned.signatures.num_rows == 0
+    assert counts.totals() == {
+        "kept": 0,
+        "reason:excluded_books3": 1,
+        "reason:excluded_unknown_subset": 1,
+        "reason:null_text": 1,
+        "rows": 3,
+        "text_bytes": 0,
+    }
+
+
+def test_only_kept_rows_are_signed_in_row_order():
+    rows = [("DM Mathematics", "a", "keep"), ("Pile-CC", None, "null_text"), ("DM Mathematics", "b", "keep")]
+    cleaned, _ = clean_pile(rows)
+    assert cleaned.signatures.schema == signature_schema(CleaningConfig().signature)
+    doc_ids = cleaned.documents.column("doc_id").to_pylist()
+    assert cleaned.signatures.column("doc_id").to_pylist() == [doc_ids[0], doc_ids[2]]
+
+
+def test_an_empty_batch_is_cleaned_to_an_empty_batch():
+    cleaned, counts = clean_pile([])
+    assert cleaned.documents.num_rows == cleaned.signatures.num_rows == 0
+    assert counts.totals() == {"kept": 0, "rows": 0, "text_bytes": 0}
+
+
+@pytest.mark.parametrize(("policy", "fewest", "most"), [("none", 0, 0), ("all", 500, 500), ("sample", 8, 60)])
+def test_rejected_texts_are_kept_by_policy(policy, fewest, most):
+    rows = [("DM Mathematics", "  \n ", "keep")] * 500
+    cleaned, counts = clean_pile(rows, CleaningConfig(keep_rejected_text=policy))
+    assert counts.totals()["kept"] == 0
+    assert fewest <= 500 - cleaned.documents.column("text").null_count <= most
+
+
+def test_counts_are_by_subset():
+    _, counts = clean_pile([("DM Mathematics", "a", "keep"), ("Github", None, "null_text")])
+    assert counts.by_subset() == {
+        "DM Mathematics": {"kept": 1, "rows": 1, "text_bytes": 1},
+        "Github": {"kept": 0, "reason:null_text": 1, "rows": 1, "text_bytes": 0},
+    }
