@@ -189,6 +189,51 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("--mixture", metavar="NAME", help="which build, where the folder holds several")
     trace.add_argument("--json", action="store_true", help="print JSON")
 
+    export = _add(
+        commands,
+        "export",
+        _export,
+        "write a stage in the files of another trainer or hub",
+        "dataprep export /data/built --format mds --to /data/built-mds",
+    )
+    export.add_argument(
+        "shards", metavar="SHARDS", help="folder of one stage's shards, or output folder of a build"
+    )
+    export.add_argument(
+        "--format",
+        required=True,
+        choices=("megatron", "mds", "parquet"),
+        help="megatron: .bin and .idx for Megatron-LM and GPT-NeoX; mds: MosaicML Streaming; "
+        "parquet: the Hugging Face hub",
+    )
+    export.add_argument("--to", required=True, metavar="DIR", help="folder of the export; must be free")
+    export.add_argument("--stage", metavar="NAME", help="stage of the build, where it has several")
+    export.add_argument("--mixture", metavar="NAME", help="which build, where the folder holds several")
+    export.add_argument("--dtype", metavar="TYPE", help="integer type of the ids (default: what fits them)")
+    export.add_argument(
+        "--workers", type=_positive, metavar="N", help="local worker processes (default: one per core)"
+    )
+    export.add_argument(
+        "--layout",
+        choices=("documents", "rows", "both"),
+        help="megatron: each source's documents for the trainer to mix, the rows in our order, "
+        "or both (default)",
+    )
+    export.add_argument(
+        "--label-masks",
+        choices=("auto", "always", "never"),
+        help="megatron: labels beside the rows, -100 where no loss is; auto (default): if there are any",
+    )
+    export.add_argument(
+        "--train-batch-size",
+        type=_positive,
+        metavar="N",
+        help="megatron: rows of a global batch in GPT-NeoX (default: the run is given as one epoch)",
+    )
+    export.add_argument(
+        "--train-seed", type=_natural, metavar="N", help="megatron: seed of the GPT-NeoX run (default: 1234)"
+    )
+
     demo = _add(
         commands,
         "demo",
@@ -321,6 +366,13 @@ def _trace(options: argparse.Namespace) -> int:
 
     trace = trace_row(options.folder, options.row, stage=options.stage, mixture=options.mixture)
     print(json.dumps(trace.to_json(), indent=2, ensure_ascii=False) if options.json else trace.to_text())
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from pipelines.export_command import export_and_report
+
+    print(export_and_report(options))
     return 0
 
 
