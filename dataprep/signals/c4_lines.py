@@ -3,8 +3,8 @@
 A line is kept when it ends in a mark (an option), has enough words, no word of more than 1,000
 characters, and neither "javascript" nor a policy phrase. Citation marks are taken out first.
 Only kept lines are searched for "lorem ipsum" and ``{`` and have their sentences counted, in
-the order of datatrove 0.10.0 ``c4_filters.py``. All phrases are found at once, whatever their
-case, with one automaton step a character.
+the order of datatrove 0.10.0 ``c4_filters.py``; sentences are always told by ``unicode`` words.
+All phrases are found at once, whatever their case, with one automaton step a character.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from dataprep.text.characters import DIGIT
 from dataprep.text.utf8 import bits_of, decode
 
 _LOREM_IPSUM, _JAVASCRIPT, _POLICY = 1, 2, 4
-HAS_BRACE, MAY_CITE = 1, 2
-"""What is known of a line's brackets."""
+HAS_BRACE, MAY_CITE, UNCUT = 1, 2, 4
+"""What is known of a line: its brackets, and that its words are no ``unicode`` words."""
 
 _PHRASES = {
     "lorem ipsum": _LOREM_IPSUM,
@@ -162,13 +162,13 @@ def judge_line(
 ) -> int:
     """Return the sentences of a stripped line that has words enough, or why it is not kept.
 
-    Its words are ``words_start`` to ``words_stop`` of the table ``words``; ``marks`` says whether it holds
-    brackets (MAY_CITE, HAS_BRACE), ``search`` whether it may hold phrases. A line with citations is
+    Its words are ``words_start`` to ``words_stop`` of the table ``words``; ``marks`` says what is known
+    of it (HAS_BRACE, MAY_CITE, UNCUT), ``search`` whether it may hold phrases. A line with citations is
     written without them to ``line`` and cut into words anew (to ``line_words``).
     """
-    if marks & MAY_CITE:
+    if marks & (MAY_CITE | UNCUT):
         size = without_citations(data, start, stop, first, blocks, line)
-        if size < stop - start:
+        if size < stop - start or marks & UNCUT:
             # Two words that a citation kept apart may make a phrase.
             data, start, stop, search = line, 0, size, True
             words, words_start = line_words, 0
@@ -179,8 +179,7 @@ def judge_line(
     if terminal_punct:
         last = data[stop - 1] if stop > start else 0
         dots = stop - start >= 3 and last == _DOT and data[stop - 2] == _DOT and data[stop - 3] == _DOT
-        ends = last == _DOT or last == _QUESTION or last == _BANG or last == _QUOTE or last == _APOSTROPHE
-        if dots or not ends:
+        if dots or last not in (_DOT, _QUESTION, _BANG, _QUOTE, _APOSTROPHE):
             return DROPPED
     if phrases & _LOREM_IPSUM:
         return LOREM

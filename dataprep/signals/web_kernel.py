@@ -120,7 +120,7 @@ def measure_words(words: Any, counts: Any, out: Any) -> None:
     out[_BULLETS] = counts[NUM_BULLET_SEGMENTS] / counts[NUM_SEGMENTS]
     out[_ELLIPSIS_LINES] = counts[NUM_ELLIPSIS_SEGMENTS] / counts[NUM_SEGMENTS]
     out[_ALPHA_WORDS] = alpha / num_words
-    out[_LIST] = counts[NUM_LINE_FEEDS] / num_words
+    out[_LIST] = counts[NUM_LINE_FEEDS] / num_words if num_words else float("nan")
     out[_LOREM] = counts[HAS_LOREM]
     out[_CURLY] = counts[HAS_CURLY]
     out[_SENTENCES] = counts[NUM_SENTENCES]
@@ -243,11 +243,10 @@ def measure_repetition(
         ids, other_ids = other_ids, ids
         repeats, other_repeats = other_repeats, repeats
         if size <= LONGEST_TOP:
-            share = 0.0
+            length = 0
             if num_words >= size:
-                length = chars_before[best + size] - chars_before[best] + size - 1
-                share = length * max(count, 1) / num_chars
-            out[_TOP_2 + size - SHORTEST_TOP] = share
+                length = (chars_before[best + size] - chars_before[best] + size - 1) * max(count, 1)
+            out[_TOP_2 + size - SHORTEST_TOP] = length / num_chars
         if size >= SHORTEST_DUPLICATED:
             duplicated = duplicated_chars(size, repeated, num_repeated, ids, chars_before, seen)
             out[_DUP_5 + size - SHORTEST_DUPLICATED] = duplicated / num_chars

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dataprep.kernels import inlined, int64, load_8_bytes, subroutine, trailing_zeros
-from dataprep.signals.c4_lines import CURLY, HAS_BRACE, LOREM, MAY_CITE, judge_line, may_hold_phrases
+from dataprep.signals.c4_lines import CURLY, HAS_BRACE, LOREM, MAY_CITE, UNCUT, judge_line, may_hold_phrases
 from dataprep.signals.words import HAS_ALPHA, NEEDS_SPLIT, flags_of, put_word, split_chunk
 from dataprep.text.characters import DIGIT, LINE_BREAK, LOWER, SPACE
 from dataprep.text.utf8 import bits_of, decode, previous
@@ -271,7 +271,7 @@ def scan_text(
                         visible_start,
                         visible_stop,
                         chunks >= settings[C4_MIN_LINE_WORDS] and longest_chunk <= _LONGEST_C4_WORD,
-                        marks,
+                        marks | (UNCUT if mode == WHITESPACE else 0),
                         search,
                         settings[C4_TERMINAL_PUNCT],
                         step,

@@ -189,15 +189,9 @@ def infix_end(
         alone = before & LOWER and next_bits & UPPER
     elif code_point == _COMMA:
         alone = before & ALPHA and next_bits & ALPHA
-    elif (
-        code_point == _SLASH
-        or code_point == _COLON
-        or code_point == _EQUALS
-        or code_point == _LESS
-        or code_point == _GREATER
-    ):
+    elif code_point in (_SLASH, _COLON, _EQUALS, _LESS, _GREATER):
         alone = before & (ALPHA | DIGIT) and next_bits & ALPHA
-    elif code_point == _PLUS or code_point == _MINUS or code_point == _STAR or code_point == _CARET:  # noqa: SIM109
+    elif code_point in (_PLUS, _MINUS, _STAR, _CARET):
         alone = before & DIGIT and (next_bits & DIGIT or mark == _MINUS)
     else:
         alone = 0
