@@ -132,10 +132,10 @@ class ReadAhead(Generic[Item, Result]):
         )
         weakref.finalize(self, self._threads.stop)
 
-    @property
-    def num_ready(self) -> int:
-        """Results that wait for the consumer."""
-        return len(self._shared.waiting)
+    def ready(self) -> list[Result]:
+        """Return the results that wait for the consumer."""
+        with self._shared.changed:
+            return [result for _, result, _ in self._shared.waiting.values() if result is not None]
 
     def __iter__(self) -> Iterator[Result]:
         return self

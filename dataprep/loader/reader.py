@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from dataprep.errors import UsageError
+from dataprep.errors import StreamError, UsageError
 from dataprep.loader.batch import Batch, BatchOptions
 from dataprep.loader.cache import CacheOptions
 from dataprep.loader.counters import Counters
@@ -18,27 +18,12 @@ from dataprep.loader.cutting import check_schedule
 from dataprep.loader.read_ahead import ReadAhead, ReadAheadLimits
 from dataprep.loader.shard_files import ShardFiles
 from dataprep.loader.state import LoaderState
-from dataprep.loader.step_reader import StepReader, StepResult, StreamStage, WorkItem, describe
-from dataprep.loader.steps import LastBatch, RankShare, Step, check_share, steps_from
+from dataprep.loader.step_reader import StepReader, StepResult, StreamStage, WorkResult, describe
+from dataprep.loader.steps import LastBatch, RankShare, check_share, steps_from
+from dataprep.loader.work import StageForm, WorkerShare, WorkItem, work_items
 
 if TYPE_CHECKING:
     from dataprep.loader.stream import TokenStream
-
-
-@dataclass(frozen=True)
-class WorkerShare:
-    """Which of a rank's batches one of several worker processes hands out, and where it stands.
-
-    Worker w of n hands out the batches whose number, counted over the rank's whole run, leaves
-    the rest w when divided by n.
-    """
-
-    worker: int = 0
-    num_workers: int = 1
-    first_number: int = 0
-    """Number of the first batch of the global batch that comes next."""
-    skip: int = 0
-    """Batches of that global batch that were handed out already."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +95,8 @@ class BatchReader(Iterator[Batch]):
         """Behind the last global batch that came from the threads."""
         self._waiting: deque[tuple[Batch, LoaderState, _Place]] = deque()
         """Batches to hand out, each with the state and the place behind it."""
+        self._failure: StreamError | None = None
+        """What to raise once they are handed out."""
         self._counters = Counters()
         self._machine: _Machine | None = None
 
@@ -124,14 +111,18 @@ class BatchReader(Iterator[Batch]):
                 Asking again tries again.
         """
         while not self._waiting:
-            results = self._running_machine().results
+            failure, self._failure = self._failure, None
             try:
+                if failure is not None:
+                    raise failure
                 with self._counters.timed("wait_seconds"):
-                    result = next(results)
+                    result = next(self._running_machine().results)
             except BaseException:
                 self.close()
                 raise
-            self._receive(result)
+            for step in result.steps:
+                self._receive(step)
+            self._failure = result.failure
         batch, self._state, self._place = self._waiting.popleft()
         self._counters.add("batches")
         self._counters.add("rows", len(batch))
@@ -174,7 +165,8 @@ class BatchReader(Iterator[Batch]):
         ``wait_seconds`` is what the trainer waited, ``read_seconds`` what the threads worked,
         ``ready_steps`` how many global batches wait for the trainer now.
         """
-        ready = 0 if self._machine is None else self._machine.results.num_ready
+        results = [] if self._machine is None else self._machine.results.ready()
+        ready = sum(len(result.steps) for result in results)
         tokens = dict(zip(self._state.sources, self._state.counts[1].tolist()))
         return {**self._counters.snapshot(), "ready_steps": ready, "tokens_by_source": tokens}
 
@@ -185,14 +177,14 @@ class BatchReader(Iterator[Batch]):
             machine.close()
 
     def _receive(self, result: StepResult) -> None:
-        before, item = self._received.state, result.item
-        after = before.advanced(item.step.after, result.counts)
-        self._received = _Place(after, item.first_number + item.num_parts, 0)
-        for number, batch in zip(item.part_numbers, result.batches):
-            if number == item.num_parts - 1:
+        before, work = self._received.state, result.work
+        after = before.advanced(work.step.after, result.counts)
+        self._received = _Place(after, work.first_number + work.num_parts, 0)
+        for number, batch in zip(work.part_numbers, result.batches):
+            if number == work.num_parts - 1:
                 self._waiting.append((batch, after, self._received))
             else:
-                self._waiting.append((batch, before, _Place(before, item.first_number, number + 1)))
+                self._waiting.append((batch, before, _Place(before, work.first_number, number + 1)))
 
     def _running_machine(self) -> _Machine:
         if self._machine is None or self._machine.process != os.getpid():
@@ -204,41 +196,20 @@ class BatchReader(Iterator[Batch]):
                     global_batch_rows=self._global_batch_rows,
                     last_batch=self._last_batch,
                 ),
+                [
+                    StageForm(stage.shards.header.sequence_length, stage.shards.header.rows_per_batch)
+                    for stage in stream.stages
+                ],
                 state=place.state,
                 share=self._share,
                 worker=WorkerShare(
                     self._worker.worker, self._worker.num_workers, place.first_number, place.skip
                 ),
+                schedule=self._options.batch.sequence_lengths,
             )
             self._machine = _Machine(stream, place.state, items, self._options, self._counters)
             weakref.finalize(self, self._machine.stop)
         return self._machine
-
-
-def work_items(
-    steps: Iterator[Step], *, state: LoaderState, share: RankShare, worker: WorkerShare
-) -> Iterator[WorkItem]:
-    """Yield what one worker reads of each step; all steps, since all count for the state."""
-    first_number, skip, rows_before = worker.first_number, worker.skip, state.rows
-    for i, step in enumerate(steps):
-        parts = share.parts(step)
-        chosen = [
-            number
-            for number in range(skip, len(parts))
-            if (first_number + number) % worker.num_workers == worker.worker
-        ]
-        yield WorkItem(
-            step=step,
-            number=state.steps + i,
-            rows_before=rows_before,
-            parts=tuple(parts[number] for number in chosen),
-            part_numbers=tuple(chosen),
-            num_parts=len(parts),
-            first_number=first_number,
-        )
-        first_number += len(parts)
-        rows_before += step.num_rows
-        skip = 0
 
 
 class _Machine:
@@ -273,12 +244,12 @@ class _Machine:
             max_record_batches=4 + 2 * limits.threads,
             deadline_seconds=limits.deadline_seconds,
         )
-        self.results: ReadAhead[WorkItem, StepResult] = ReadAhead(
+        self.results: ReadAhead[WorkItem, WorkResult] = ReadAhead(
             items,
             steps.read,
             bytes_of=lambda item: _bytes_of(item, stream.stages, options.batch),
             limits=limits,
-            describe=lambda item: describe(item.step, stream.stages[item.step.stage].name),
+            describe=lambda item: describe(item.steps[0].step, stream.stages[item.steps[0].step.stage].name),
         )
 
     def stop(self) -> None:
@@ -294,6 +265,5 @@ class _Machine:
 
 
 def _bytes_of(item: WorkItem, stages: tuple[StreamStage, ...], options: BatchOptions) -> int:
-    rows = sum(stop - start for start, stop in item.parts)
-    row_tokens = stages[item.step.stage].shards.header.layout.row_tokens
-    return rows * row_tokens * options.bytes_per_token
+    row_tokens = stages[item.steps[0].step.stage].shards.header.layout.row_tokens
+    return item.num_rows * row_tokens * options.bytes_per_token

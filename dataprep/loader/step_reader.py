@@ -1,24 +1,24 @@
-"""Reading one step: a rank's batches, and what the whole global batch counts for the state."""
+"""Reading steps: a rank's batches, and what the whole global batches count for the state."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dataprep.errors import ArtifactError, StreamError
-from dataprep.loader.batch import Batch, BatchOptions, BatchPlace, make_batch
+from dataprep.errors import DataprepError, StreamError
+from dataprep.loader.batch import Batch, BatchOptions, BatchPlace, PreparedRows, prepare_rows
 from dataprep.loader.boundaries import count_targets
 from dataprep.loader.counters import Counters
 from dataprep.loader.order import BatchRows, RowOrder
 from dataprep.loader.shard_files import ShardFiles
 from dataprep.loader.sharing import SharedResults
 from dataprep.loader.steps import Step
+from dataprep.loader.work import StepWork, WorkItem
 from dataprep.shards import (
     Boundaries,
     Rows,
@@ -28,6 +28,7 @@ from dataprep.shards import (
     decode_tokens,
 )
 
+_FAILURES = (DataprepError, OSError, pa.ArrowException)
 _COUNT_COLUMNS = ("source", "n_tok", "n_loss", "seg_len")
 
 
@@ -51,32 +52,21 @@ class StreamStage:
 
 
 @dataclass(frozen=True)
-class WorkItem:
-    """One global batch to read, and which parts of it."""
-
-    step: Step
-    number: int
-    """Of the global batch in the stream."""
-    rows_before: int
-    """Rows that the stream delivered before it."""
-    parts: tuple[tuple[int, int], ...]
-    """Positions of each batch to hand out."""
-    part_numbers: tuple[int, ...]
-    """Which of the rank's batches of this step these are."""
-    num_parts: int
-    """How many the rank has in this step."""
-    first_number: int
-    """Number, among all batches of the rank, of its first one in this step."""
-
-
-@dataclass(frozen=True)
 class StepResult:
-    """What was read for one ``WorkItem``."""
+    """What was read of one step."""
 
-    item: WorkItem
+    work: StepWork
     batches: tuple[Batch, ...]
     counts: npt.NDArray[np.int64]
     """int64[3, sources]: rows, tokens, targets of the global batch by source of the stream."""
+
+
+@dataclass(frozen=True)
+class WorkResult:
+    """What was read of one piece of work: all of its steps, or those before the first failure."""
+
+    steps: tuple[StepResult, ...]
+    failure: StreamError | None = None
 
 
 class RecordBatchRows:
@@ -133,49 +123,80 @@ class StepReader:
             max_results=4096, deadline_seconds=deadline_seconds
         )
 
-    def read(self, item: WorkItem) -> StepResult:
-        """Read a step.
+    def read(self, item: WorkItem) -> WorkResult:
+        """Read the steps of a piece of work, or those before the first that cannot be read.
 
-        Raises:
-            StreamError: a row of it cannot be delivered; names the rows, the shard and the reason.
+        The failure, if any, names the rows, the shard and the reason.
         """
-        step = item.step
-        stage = self._stages[step.stage]
-        self._files.advance(dataclasses.replace(step.after, next_row=step.start))
-        try:
-            with self._counters.timed("read_seconds"):
-                batches = tuple(self._read_part(item, i) for i in range(len(item.parts)))
-                return StepResult(item, batches, self._count(step))
-        except (ArtifactError, OSError, pa.ArrowException) as error:
-            raise StreamError(f"{describe(step, stage.name)} cannot be delivered: {error}") from error
+        step = item.steps[0].step
+        self._files.advance(replace(step.after, next_row=step.start))
+        with self._counters.timed("read_seconds"):
+            try:
+                return WorkResult(self._read_steps(item))
+            except _FAILURES as error:
+                if len(item.steps) == 1:
+                    return WorkResult((), self._failure(step, error))
+            return self._read_one_by_one(item)
 
-    def _read_part(self, item: WorkItem, index: int) -> Batch:
-        start, stop = item.parts[index]
-        step, stage = item.step, self._stages[item.step.stage]
-        width = stage.shards.header.layout.row_tokens
-        tokens = np.empty((stop - start, width), dtype=self._options.dtype)
-        places = stage.order.locate(step.epoch, start, stop)
+    def _read_one_by_one(self, item: WorkItem) -> WorkResult:
+        done: list[StepResult] = []
+        for single in item.single_steps():
+            try:
+                done += self._read_steps(single)
+            except _FAILURES as error:
+                return WorkResult(tuple(done), self._failure(single.steps[0].step, error))
+        return WorkResult(tuple(done))
+
+    def _failure(self, step: Step, error: Exception) -> StreamError:
+        failure = StreamError(f"{describe(step, self._stages[step.stage].name)} cannot be delivered: {error}")
+        failure.__cause__ = error
+        return failure
+
+    def _read_steps(self, item: WorkItem) -> tuple[StepResult, ...]:
+        counts = self._count(item)
+        if item.num_rows == 0 and not any(work.parts for work in item.steps):
+            return tuple(StepResult(work, (), count) for work, count in zip(item.steps, counts))
+        prepared = self._read_rows(item)
+        results = []
+        first = 0
+        for work, count in zip(item.steps, counts):
+            stage, batches = self._stages[work.step.stage], []
+            for number, (start, stop) in zip(work.part_numbers, work.parts):
+                place = BatchPlace(
+                    stage=stage.name,
+                    stage_index=work.step.stage,
+                    epoch=work.step.epoch,
+                    step=work.number,
+                    ends_step=number == work.num_parts - 1,
+                )
+                batches.append(prepared.batch(first, first + stop - start, place))
+                first += stop - start
+            results.append(StepResult(work, tuple(batches), count))
+        return tuple(results)
+
+    def _read_rows(self, item: WorkItem) -> PreparedRows:
+        """Read the rows of all batches of a piece of work, one behind the other."""
+        first_step = item.steps[0].step
+        stage, epoch = self._stages[first_step.stage], first_step.epoch
+        places: list[BatchRows] = []
+        for start, stop in _joined(part for work in item.steps for part in work.parts):
+            places += stage.order.locate(epoch, start, stop)
         if not places:  # A rank's part of a short last batch may be empty, but it is still a batch.
-            (place,) = stage.order.locate(step.epoch, step.start, step.start + 1)
+            (place,) = stage.order.locate(epoch, first_step.start, first_step.start + 1)
             places = [BatchRows(place.shard, place.batch, slice(0, 0), 0)]
+        width = stage.shards.header.layout.row_tokens
+        tokens = np.empty((item.num_rows, width), dtype=self._options.dtype)
         parts, done = [], 0
         for place in places:
-            decompressed = self._record_batch(step.stage, place)
+            decompressed = self._record_batch(first_step.stage, place)
             parts.append(decompressed.annotations(place.rows))
             decompressed.copy_tokens(place.rows, tokens[done : done + place.num_rows])
             done += place.num_rows
         self._counters.add("bytes_decoded", tokens.nbytes)
-        return make_batch(
-            dataclasses.replace(concat_rows(parts), tokens=tokens),
+        return prepare_rows(
+            replace(concat_rows(parts), tokens=tokens),
             stage.order.numbers_of(places),
-            BatchPlace(
-                stage=stage.name,
-                stage_index=step.stage,
-                epoch=step.epoch,
-                step=item.number,
-                ends_step=item.part_numbers[index] == item.num_parts - 1,
-                rows_before=item.rows_before,
-            ),
+            length=item.length,
             policy=self._policy(stage),
             options=self._options,
         )
@@ -191,20 +212,26 @@ class StepReader:
         key = (stage, place.shard, place.batch)
         return self._record_batches.get(key, read)
 
-    def _count(self, step: Step) -> npt.NDArray[np.int64]:
-        """Return what the global batch counts: only small columns are decoded for it."""
-        of_rows = np.concatenate(
-            [
-                self._row_counts.get(
-                    (step.stage, place.shard, place.batch), partial(self._read_counts, step.stage, place)
-                )[:, place.rows]
-                for place in self._stages[step.stage].order.locate(step.epoch, step.start, step.stop)
-            ],
-            axis=1,
-        )
-        source, tokens, targets = of_rows
-        counts = [np.bincount(source, what, self._num_sources) for what in (None, tokens, targets)]
-        return np.stack(counts).astype(np.int64)
+    def _count(self, item: WorkItem) -> npt.NDArray[np.int64]:
+        """Return int64[steps, 3, sources]: what each global batch counts.
+
+        Of rows that are not handed out here, only the small columns are decoded.
+        """
+        first, last = item.steps[0].step, item.steps[-1].step
+        places = self._stages[first.stage].order.locate(first.epoch, first.start, last.stop)
+        parts = []
+        for place in places:
+            key = (first.stage, place.shard, place.batch)
+            of_batch = self._row_counts.get(key, partial(self._read_counts, first.stage, place))
+            parts.append(of_batch[:, place.rows])
+        source, tokens, targets = np.concatenate(parts, axis=1)
+        sizes = [work.step.num_rows for work in item.steps]
+        # One bin for each step and source.
+        bins = source + np.repeat(np.arange(len(sizes)) * self._num_sources, sizes)
+        num_bins = len(sizes) * self._num_sources
+        counts = [np.bincount(bins, what, num_bins) for what in (None, tokens, targets)]
+        by_step = np.stack(counts).astype(np.int64).reshape(3, len(sizes), self._num_sources)
+        return by_step.swapaxes(0, 1)
 
     def _read_counts(self, stage: int, place: BatchRows) -> npt.NDArray[np.int64]:
         batch = self._files.read(
@@ -230,3 +257,14 @@ class StepReader:
 def describe(step: Step, stage_name: str) -> str:
     """Return what a step is called in messages."""
     return f"positions {step.start} to {step.stop - 1} of epoch {step.epoch} of stage {stage_name!r}"
+
+
+def _joined(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return ranges of positions with those that touch made one, in order; empty ones left out."""
+    found: list[tuple[int, int]] = []
+    for start, stop in parts:
+        if found and found[-1][1] == start:
+            found[-1] = (found[-1][0], stop)
+        elif start < stop:
+            found.append((start, stop))
+    return found

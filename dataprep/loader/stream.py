@@ -89,9 +89,12 @@ class TokenStream:
         """Return a state as one of this stream; None: the initial one.
 
         Stages after the one that the state is in may be others: what was not read yet may change.
+        So may the rest of a stage: its state is one of a stage that forked from it at a row that
+        the state has not passed.
 
         Raises:
-            StreamError: it belongs to other shards; names the stage and both identities.
+            StreamError: it belongs to other shards, or is past the fork; names the stage and both
+                identities.
         """
         if state is None:
             return self.initial_state()
@@ -104,6 +107,17 @@ class TokenStream:
                     f"{len(self.stages)}: open all stages of the run"
                 )
             own_name, own_identity = self.identity[i]
+            forks = self.stages[i].shards.header.forks
+            fork = next((fork for fork in forks if fork.identity == identity), None)
+            if fork is not None and i == stage and found.cursor.epoch == 0:
+                if found.cursor.next_row <= fork.row:
+                    continue
+                raise StreamError(
+                    f"the loader state is at row {found.cursor.next_row} of stage {own_name!r}, but the shards "
+                    f"in {self.stages[i].shards.artifact.folder} left those of the state at row {fork.row}: "
+                    f"fork them at row {found.cursor.next_row} or later, or resume from a state of up to row "
+                    f"{fork.row}"
+                )
             if own_identity != identity:
                 raise StreamError(
                     f"the loader state belongs to other shards: its stage {i + 1} is {name!r} with identity "

@@ -31,10 +31,11 @@ from dataprep.loader.batch import Batch, BatchOptions
 from dataprep.loader.cache import CacheOptions
 from dataprep.loader.cutting import LengthSchedule
 from dataprep.loader.read_ahead import ReadAheadLimits
-from dataprep.loader.reader import BatchReader, ReaderOptions, WorkerShare
+from dataprep.loader.reader import BatchReader, ReaderOptions
 from dataprep.loader.state import LoaderState
 from dataprep.loader.steps import LastBatch, RankShare, check_share
 from dataprep.loader.stream import TokenStream
+from dataprep.loader.work import WorkerShare
 from dataprep.shards import Boundaries
 
 try:
