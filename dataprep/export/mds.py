@@ -66,7 +66,7 @@ class MdsPart:
         """Write the shards; return their counts and their lines of the index."""
         stage = worker_stage(self.stage)
         width = stage.header.layout.row_tokens
-        columns = _columns(self.id_type, width)
+        columns = shard_columns(self.id_type, width)
         counts, lines, files = [], [], []
         for number, rows in enumerate(_regrouped(rows_of_shard(stage, self.shard), self.rows_per_file)):
             raw = encode_shard(rows, names=stage.source_names, id_type=self.id_type, columns=columns)
@@ -184,7 +184,7 @@ def encode_shard(rows: Rows, *, names: Sequence[str], id_type: str, columns: Map
         rows: at least one.
         names: sources by id.
         id_type: of the column ``tokens``.
-        columns: what the shard says of its columns, see ``_columns``.
+        columns: what the shard says of its columns, see ``shard_columns``.
     """
     config = json.dumps({**columns, "version": _MDS_VERSION}, sort_keys=True).encode()
     tokens = rows.tokens.astype(np.dtype(id_type).newbyteorder("<"))
@@ -216,7 +216,7 @@ def _shape(count: int) -> bytes:
     raise AssertionError(f"a row of {count} segments")
 
 
-def _columns(kind: str, width: int) -> dict[str, Any]:
+def shard_columns(kind: str, width: int) -> dict[str, Any]:
     """Return what a shard and its line of the index say of the columns."""
     return {
         "column_encodings": ["ndarray:uint32", "ndarray:uint64", "str", f"ndarray:{kind}:{width}"],

@@ -135,6 +135,10 @@ class PairLayout:
             MAGIC, VERSION, TYPE_CODES[self.id_type], self.num_sequences, self.num_sequences + 1
         )
         with open(self.idx_path, "r+b") as stream:
+            stream.seek(self.documents_start)
+            stream.write(bytes(8))  # the document index begins with 0
+            stream.flush()
+            stream.seek(0)
             stream.write(header)
             stream.flush()
             os.fsync(stream.fileno())
