@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dataprep.errors import StreamError, UsageError
 from dataprep.loader.batch import Batch, BatchOptions
@@ -35,8 +35,7 @@ class ReaderOptions:
     cache: CacheOptions = field(default_factory=CacheOptions)
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """Where a worker stands: the global batch that comes next, and how much of it is done."""
 
     state: LoaderState

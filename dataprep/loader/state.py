@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,7 @@ COUNTED = ("rows", "tokens", "targets")
 """What is counted of each source, in the order of the rows of ``LoaderState.counts``."""
 
 
-@dataclass(frozen=True)
-class Cursor:
+class Cursor(NamedTuple):
     """A place in a stream of stages."""
 
     stage: int = 0
@@ -72,7 +71,9 @@ class LoaderState:
 
     def advanced(self, cursor: Cursor, counts: npt.NDArray[np.int64]) -> LoaderState:
         """Return the state one global batch of ``counts`` later, at ``cursor``."""
-        return replace(self, cursor=cursor, steps=self.steps + 1, counts=self.counts + counts)
+        return LoaderState(
+            self.stages, self.window_shards, self.sources, cursor, self.steps + 1, self.counts + counts
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON values."""

@@ -129,7 +129,7 @@ class StepReader:
         The failure, if any, names the rows, the shard and the reason.
         """
         step = item.steps[0].step
-        self._files.advance(replace(step.after, next_row=step.start))
+        self._files.advance(step.after._replace(next_row=step.start))
         with self._counters.timed("read_seconds"):
             try:
                 return WorkResult(self._read_steps(item))
@@ -153,10 +153,10 @@ class StepReader:
         return failure
 
     def _read_steps(self, item: WorkItem) -> tuple[StepResult, ...]:
-        counts = self._count(item)
-        if item.num_rows == 0 and not any(work.parts for work in item.steps):
-            return tuple(StepResult(work, (), count) for work, count in zip(item.steps, counts))
+        if not any(work.parts for work in item.steps):
+            return tuple(StepResult(work, (), count) for work, count in zip(item.steps, self._count(item)))
         prepared = self._read_rows(item)
+        counts = self._count(item)  # After the rows: theirs are known by now.
         results = []
         first = 0
         for work, count in zip(item.steps, counts):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from dataprep.errors import UsageError
 from dataprep.loader.state import Cursor
@@ -28,8 +28,7 @@ class Extent:
     """How often the stage is read before the next one begins."""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One global batch: positions ``start`` to ``stop`` of an epoch of a stage."""
 
     stage: int

@@ -113,10 +113,9 @@ class TokenStream:
                 if found.cursor.next_row <= fork.row:
                     continue
                 raise StreamError(
-                    f"the loader state is at row {found.cursor.next_row} of stage {own_name!r}, but the shards "
-                    f"in {self.stages[i].shards.artifact.folder} left those of the state at row {fork.row}: "
-                    f"fork them at row {found.cursor.next_row} or later, or resume from a state of up to row "
-                    f"{fork.row}"
+                    f"the loader state is at row {found.cursor.next_row} of stage {own_name!r}, but the "
+                    f"shards in {self.stages[i].shards.artifact.folder} left those of the state at row "
+                    f"{fork.row}: fork them later, or resume from a state of up to row {fork.row}"
                 )
             if own_identity != identity:
                 raise StreamError(

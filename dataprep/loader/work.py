@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dataprep.loader.cutting import LengthSchedule, scheduled_length
 from dataprep.loader.state import LoaderState
@@ -30,8 +31,7 @@ class WorkerShare:
     """Batches of that global batch that were handed out already."""
 
 
-@dataclass(frozen=True)
-class StepWork:
+class StepWork(NamedTuple):
     """One global batch, and which parts of it to hand out."""
 
     step: Step
@@ -126,16 +126,13 @@ def _work_of(
     first_number, skip = worker.first_number, worker.skip
     for i, step in enumerate(steps):
         parts = share.parts(step)
-        chosen = [
-            number
-            for number in range(skip, len(parts))
-            if (first_number + number) % worker.num_workers == worker.worker
-        ]
+        # The first number from ``skip`` on that is this worker's.
+        first = skip + (worker.worker - first_number - skip) % worker.num_workers
         yield StepWork(
             step=step,
             number=state.steps + i,
-            parts=tuple(parts[number] for number in chosen),
-            part_numbers=tuple(chosen),
+            parts=tuple(parts[first :: worker.num_workers]),
+            part_numbers=tuple(range(first, len(parts), worker.num_workers)),
             num_parts=len(parts),
             first_number=first_number,
         )

@@ -120,6 +120,9 @@ def decode_tokens(
     if batch.schema.names[1] != "hi":
         out[...] = low
         return out
+    if out.dtype.itemsize > 4:  # Joining the planes in 32 bits and widening then is 1.5 times as fast.
+        out[...] = decode_tokens(batch)
+        return out
     high_column = batch.column(1)
     high_width = high_column.type.byte_width
     high = np.frombuffer(high_column.buffers()[1], dtype=np.uint8)
@@ -146,6 +149,7 @@ def decode_rows(batch: pa.RecordBatch, out: npt.NDArray[np.uint32] | None = None
 def decode_annotations(batch: pa.RecordBatch) -> Rows:
     """Return a record batch as rows with all but their tokens (uint32[n, 0]), as views."""
     starts = batch.column("seg_len").offsets.to_numpy().astype(np.int64)
+    segments = slice(int(starts[0]), int(starts[-1]))
     return Rows(
         tokens=np.empty((batch.num_rows, 0), dtype=np.uint32),
         source=batch.column("source").to_numpy(),
@@ -153,8 +157,8 @@ def decode_annotations(batch: pa.RecordBatch) -> Rows:
         n_tok=batch.column("n_tok").to_numpy(),
         n_loss=batch.column("n_loss").to_numpy(),
         seg_starts=starts - starts[0],
-        seg_len=batch.column("seg_len").flatten().to_numpy(),
-        seg_doc=batch.column("seg_doc").flatten().to_numpy(),
-        seg_off=batch.column("seg_off").flatten().to_numpy(),
-        seg_flags=batch.column("seg_flags").flatten().to_numpy(),
+        seg_len=batch.column("seg_len").values.to_numpy()[segments],
+        seg_doc=batch.column("seg_doc").values.to_numpy()[segments],
+        seg_off=batch.column("seg_off").values.to_numpy()[segments],
+        seg_flags=batch.column("seg_flags").values.to_numpy()[segments],
     )

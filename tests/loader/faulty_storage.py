@@ -49,6 +49,8 @@ class FaultyStorage:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        # Clients that give up or are killed are what the tests are about.
+        self._server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
         self.address = ("127.0.0.1", self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
