@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from dataprep.kernels import int64, subroutine
-from dataprep.signals.phrases import PhraseTable, next_state, phrase_table
+from dataprep.signals.phrases import PhraseTable, matches, next_state, phrase_table
 from dataprep.signals.words import ALL_PUNCTUATION, ENDS_SENTENCE, WORD_FLAGS, split_text
 from dataprep.text.characters import DIGIT
 from dataprep.text.utf8 import bits_of, decode
@@ -48,17 +48,6 @@ _NEEDED = np.frombuffer(b"citation needed]", np.uint8)
 def c4_phrases() -> PhraseTable:
     """Return the automaton of C4's phrases."""
     return phrase_table(_PHRASES)
-
-
-@subroutine
-def matches(data: Any, i: int, stop: int, phrase: Any) -> bool:
-    """Return whether ``phrase`` (uint8[]) stands at byte ``i``."""
-    if i + len(phrase) > stop:
-        return False
-    for k in range(len(phrase)):  # noqa: SIM110 (kernels have no generators)
-        if data[i + k] != phrase[k]:
-            return False
-    return True
 
 
 @subroutine

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from dataprep.kernels import kernel, read, subroutine, write
-from dataprep.signals.phrases import next_state
+from dataprep.signals.phrases import matches, next_state
 from dataprep.text.characters import ALPHA, DIGIT, SPACE
 from dataprep.text.utf8 import bits_of, decode
 
@@ -69,20 +71,19 @@ _LINE, _BLOCK, _MARKUP, _SINGLE, _DOUBLE = 1, 2, 3, 4, 5
 _LF, _TAB, _SPACE = 0x0A, 0x09, 0x20
 _HASH, _STAR, _SLASH, _DASH, _SEMICOLON, _PERCENT = 0x23, 0x2A, 0x2F, 0x2D, 0x3B, 0x25
 _LESS, _GREATER, _BANG, _BACKSLASH, _APOSTROPHE, _QUOTE = 0x3C, 0x3E, 0x21, 0x5C, 0x27, 0x22
+_REPONAME = np.frombuffer(b"<reponame>", np.uint8)
+_FILENAME = np.frombuffer(b"<filename>", np.uint8)
+_GH_STARS = np.frombuffer(b"<gh_stars>", np.uint8)
 _LITERAL_MARKS = (0x5B, 0x5D, 0x7B, 0x7D, 0x28, 0x29, 0x2C, 0x3A, 0x3B, 0x2B, 0x2D, 0x2E)
 
 
 @subroutine
 def header_end(data: Any, start: int, stop: int) -> int:
     """Return where the code begins behind StarCoder's tags, which end with the first line."""
-    # <reponame>, <filename>, <gh_stars>: told apart by their first three letters
-    if stop - start < 10 or data[start] != _LESS:
-        return start
-    a, b, c, end = data[start + 1], data[start + 2], data[start + 3], data[start + 9]
     tagged = (
-        (a == 0x72 and b == 0x65 and c == 0x70 and end == _GREATER)
-        or (a == 0x66 and b == 0x69 and c == 0x6C and end == _GREATER)
-        or (a == 0x67 and b == 0x68 and c == 0x5F and end == _GREATER)
+        matches(data, start, stop, _REPONAME)
+        or matches(data, start, stop, _FILENAME)
+        or matches(data, start, stop, _GH_STARS)
     )
     if not tagged:
         return start

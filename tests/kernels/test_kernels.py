@@ -1,0 +1,96 @@
+"""How kernels are compiled, cached and checked."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dataprep.kernels import borrowed, kernel, load_8_bytes, read, subroutine, trailing_zeros, write
+
+SCRIPT = """
+import logging, sys
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+import numpy as np
+sys.path.insert(0, {folder!r})
+import one_kernel
+print("result", one_kernel.total(np.arange(4)))
+"""
+KERNEL = """
+from dataprep.kernels import kernel, read, subroutine
+STEP = {step}
+
+@subroutine
+def advance(x):
+    return x + STEP
+
+@kernel("int64", read("int64"))
+def total(values):
+    result = 0
+    for i in range(len(values)):
+        result = advance(result) + values[i]
+    return result
+"""
+
+
+@kernel("none", read("uint8"), write("int64"))
+def probe(data: object, out: object) -> None:
+    """Write what the two intrinsics return."""
+    view = borrowed(data)
+    word = load_8_bytes(view, 1)
+    out[0] = word  # type: ignore[index]
+    out[1] = trailing_zeros(word)  # type: ignore[index]
+
+
+def run_script(folder: Path, *, step: int, cache: Path) -> str:
+    (folder / "one_kernel.py").write_text(KERNEL.format(step=step))
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+    script = SCRIPT.format(folder=str(folder))
+    command = [sys.executable, "-W", "error", "-c", script]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_compiles_once_and_again_when_a_subroutine_changes(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    first = run_script(tmp_path, step=1, cache=cache)
+    again = run_script(tmp_path, step=1, cache=cache)
+    changed = run_script(tmp_path, step=10, cache=cache)
+    assert "compiling kernels" in first
+    assert "result 10" in first
+    assert "compiling kernels" not in again
+    assert "result 10" in again
+    assert "compiling kernels" in changed
+    assert "result 46" in changed
+
+
+def test_intrinsics_and_read_only_input() -> None:
+    data = np.array([9, 0, 4, 0, 0, 0, 0, 0, 1, 7], np.uint8)
+    data.setflags(write=False)
+    out = np.zeros(2, np.int64)
+    probe(data, out)
+    assert out.tolist() == [(1 << 56) + (4 << 8), 10]
+
+
+def test_other_types_are_refused(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    probe(np.zeros(10, np.uint8), np.zeros(2, np.int64))
+    with pytest.raises(TypeError):
+        probe(np.zeros(10, np.int32), np.zeros(2, np.int64))
+
+
+def test_subroutines_take_any_signed_integer() -> None:
+    @subroutine
+    def double(x: int) -> int:
+        return x * 2
+
+    @kernel("int64", read("int32"), "int64")
+    def use(values: object, x: int) -> int:
+        return double(values[0]) + double(3) + double(x)  # type: ignore[index]
+
+    assert use(np.array([5], np.int32), 7) == 30
+    assert len(double.signatures) == 1  # type: ignore[attr-defined]
