@@ -30,7 +30,10 @@ DONE_FOLDER = "_done"
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One data file of an artifact; ``path`` is relative to the artifact's folder."""
+    """One data file of an artifact; ``path`` is relative to the artifact's folder.
+
+    A path that begins with ``../`` is a file of another artifact of the same output folder.
+    """
 
     path: str
     size_bytes: int
@@ -44,7 +47,7 @@ class Manifest:
     """What an artifact is, what it was made from, and what it holds."""
 
     kind: str
-    """documents | duplicates | tokens | plan | shards"""
+    """documents | duplicates | contamination | tokens | plan | shards"""
     name: str
     """Human name inside the kind, e.g. ``redpajama/arxiv``."""
     fingerprint: str
@@ -82,7 +85,10 @@ class Artifact:
 
     def path(self, relative: str) -> str:
         """Return the full path of a file of this artifact."""
-        return storage.join(self.folder, relative)
+        folder = self.folder.rstrip("/")
+        while relative.startswith("../"):  # Object stores do not know what ".." means.
+            folder, relative = folder.rpartition("/")[0], relative[3:]
+        return storage.join(folder, relative)
 
 
 def write_sealed_json(path: str, value: Mapping[str, Any]) -> None:
@@ -180,15 +186,16 @@ def publish(folder: str, manifest: Manifest) -> Artifact:
     Raises:
         ArtifactError: a file of the manifest is missing or has another size.
     """
+    artifact = Artifact(folder, manifest)
     for entry in manifest.files:
-        path = storage.join(folder, entry.path)
+        path = artifact.path(entry.path)
         found = storage.glob(path)
         if [f.size_bytes for f in found] != [entry.size_bytes]:
             raise ArtifactError(f"{path}: expected {entry.size_bytes} bytes, found {found or 'nothing'}")
     storage.remove_temporaries(folder)
     write_sealed_json(storage.join(folder, MANIFEST_NAME), manifest.to_json())
     storage.remove_tree(storage.join(folder, DONE_FOLDER))
-    return Artifact(folder, manifest)
+    return artifact
 
 
 def describe_file(folder: str, relative: str, **counts: int) -> FileEntry:

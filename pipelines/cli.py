@@ -9,13 +9,11 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import dataprep
-from dataprep.errors import ConfigError, DataprepError, MissingExtraError
-
-Command = Callable[[argparse.Namespace], int]
+from dataprep.errors import DataprepError, MissingExtraError
+from pipelines.arguments import Command, add_command, add_scaling, natural, positive, token_count
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +66,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         cut = own.index("--")
         own, beam_options = own[:cut], own[cut + 1 :]
     options = _parser().parse_args(own)
-    if beam_options and options.name not in ("build", "demo"):
+    if beam_options and options.name not in ("build", "demo", "mix"):
         _parser().error(f"{options.name} takes no Beam options, got {' '.join(beam_options)}")
     options.beam_options = tuple(beam_options)
     return options
@@ -81,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dataprep {dataprep.__version__}")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
-    build = _add(
+    build = add_command(
         commands,
         "build",
         _build,
@@ -95,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "--output", required=True, metavar="DIR", help="folder or s3://, gs:// prefix for all artifacts"
     )
     build.add_argument("--data-root", metavar="DIR", help="take DIR/<corpus> in place of the hub")
-    _add_scaling(build)
+    add_scaling(build)
     build.add_argument("--stage", metavar="NAME", help="write the shards of this stage only")
     build.add_argument("--vocab", metavar="PATH", help="vocabulary file, or a folder that holds it")
     build.add_argument(
@@ -114,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         help="count truncated, empty and unreadable files instead of stopping",
     )
     build.add_argument(
-        "--workers", type=_positive, metavar="N", help="local worker processes (default: one per core)"
+        "--workers", type=positive, metavar="N", help="local worker processes (default: one per core)"
     )
     build.add_argument(
         "--exchange",
@@ -122,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how tokens reach their bin: spill files on shared storage, or the engine's shuffle",
     )
 
-    plan = _add(
+    plan = add_command(
         commands,
         "plan",
         _plan,
@@ -133,10 +131,35 @@ def _parser() -> argparse.ArgumentParser:
         "mixture", metavar="MIXTURE", help="a mixture's YAML file, or the name of one that ships"
     )
     plan.add_argument("--output", required=True, metavar="DIR", help="output folder of the build")
-    _add_scaling(plan)
+    add_scaling(plan)
     plan.add_argument("--json", action="store_true", help="print JSON")
 
-    stats = _add(
+    mix = add_command(
+        commands,
+        "mix",
+        _mix,
+        "change the weights of a stage in the middle of a run",
+        "dataprep mix changed.yaml --continue-from /data/built/shards/my-model/main/0a1b2c --at-row 131072",
+    )
+    mix.add_argument("mixture", metavar="MIXTURE", help="the mixture of the build, with other weights")
+    mix.add_argument(
+        "--continue-from", required=True, metavar="SHARDS", help="folder of the shards that the run reads"
+    )
+    mix.add_argument(
+        "--at-row",
+        required=True,
+        type=positive,
+        metavar="N",
+        help="first row with the new weights (a multiple of 64); the rows before stay as they are",
+    )
+    mix.add_argument(
+        "--tokens", type=token_count, metavar="N", help="as in the build: scale the mixture to N tokens"
+    )
+    mix.add_argument(
+        "--workers", type=positive, default=1, metavar="N", help="local worker processes (default: 1)"
+    )
+
+    stats = add_command(
         commands,
         "stats",
         _stats,
@@ -147,13 +170,13 @@ def _parser() -> argparse.ArgumentParser:
     stats.add_argument("--mixture", metavar="NAME", help="which build, where the folder holds several")
     stats.add_argument("--json", action="store_true", help="print JSON")
 
-    verify = _add(
+    verify = add_command(
         commands, "verify", _verify, "read everything again and check it", "dataprep verify /data/built"
     )
     verify.add_argument("folder", metavar="DIR", help="output folder of a build, or one artifact's folder")
     verify.add_argument("--json", action="store_true", help="print JSON")
 
-    judge = _add(
+    judge = add_command(
         commands,
         "judge",
         _judge,
@@ -172,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     judge.add_argument("--json", action="store_true", help="print JSON")
 
-    trace = _add(
+    trace = add_command(
         commands,
         "trace",
         _trace,
@@ -183,13 +206,13 @@ def _parser() -> argparse.ArgumentParser:
         "folder", metavar="DIR", help="output folder of a build, or the folder of one stage's shards"
     )
     trace.add_argument(
-        "--row", required=True, type=_natural, metavar="N", help="row number in the stage, from 0"
+        "--row", required=True, type=natural, metavar="N", help="row number in the stage, from 0"
     )
     trace.add_argument("--stage", metavar="NAME", help="stage of the mixture (default: the first)")
     trace.add_argument("--mixture", metavar="NAME", help="which build, where the folder holds several")
     trace.add_argument("--json", action="store_true", help="print JSON")
 
-    export = _add(
+    export = add_command(
         commands,
         "export",
         _export,
@@ -211,7 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--mixture", metavar="NAME", help="which build, where the folder holds several")
     export.add_argument("--dtype", metavar="TYPE", help="integer type of the ids (default: what fits them)")
     export.add_argument(
-        "--workers", type=_positive, metavar="N", help="local worker processes (default: one per core)"
+        "--workers", type=positive, metavar="N", help="local worker processes (default: one per core)"
     )
     export.add_argument(
         "--layout",
@@ -226,15 +249,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument(
         "--train-batch-size",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="megatron: rows of a global batch in GPT-NeoX (default: the run is given as one epoch)",
     )
     export.add_argument(
-        "--train-seed", type=_natural, metavar="N", help="megatron: seed of the GPT-NeoX run (default: 1234)"
+        "--train-seed", type=natural, metavar="N", help="megatron: seed of the GPT-NeoX run (default: 1234)"
     )
 
-    demo = _add(
+    demo = add_command(
         commands,
         "demo",
         _demo,
@@ -246,52 +269,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--vocab", metavar="PATH", help="a real vocabulary file, or a folder that holds it")
     demo.add_argument(
-        "--workers", type=_positive, metavar="N", help="local worker processes (default: one per core)"
+        "--workers", type=positive, metavar="N", help="local worker processes (default: one per core)"
     )
     return parser
-
-
-def _add(commands: Any, name: str, command: Command, summary: str, example: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=summary,
-        description=summary[0].upper() + summary[1:] + ".",
-        epilog=f"example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--debug", action="store_true", help="show log lines and tracebacks")
-    parser.set_defaults(command=command)
-    return parser
-
-
-def _add_scaling(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--tokens", type=_tokens, metavar="N", help="scale the mixture to N tokens, e.g. 20M or 1.5B"
-    )
-    parser.add_argument("--seed", type=_natural, metavar="N", help="seed in place of the mixture's own")
-
-
-def _natural(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must be 0 or more, got {text}")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, got {text}")
-    return value
-
-
-def _tokens(text: str) -> int:
-    from dataprep.mixture import parse_count
-
-    try:
-        return parse_count(text)
-    except ConfigError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _build(options: argparse.Namespace) -> int:
@@ -327,6 +307,26 @@ def _plan(options: argparse.Namespace) -> int:
 
     mixture = configured(load_mixture(options.mixture), tokens=options.tokens, seed=options.seed)
     print(preview(mixture, output=options.output, as_json=options.json))
+    return 0
+
+
+def _mix(options: argparse.Namespace) -> int:
+    from pipelines.continuation import ContinueOptions, continue_stage
+
+    result = continue_stage(
+        options.mixture,
+        ContinueOptions(
+            shards=options.continue_from,
+            at_row=options.at_row,
+            tokens=options.tokens,
+            workers=options.workers,
+            beam_options=options.beam_options,
+        ),
+        announce=print,
+    )
+    for stage, folder in result.record["artifacts"]["shards"].items():
+        print(f"{stage}: {result.output}/{folder}")
+    print(f"{result.output}/builds/{result.mixture.name}.json names them; the run goes on there")
     return 0
 
 

@@ -6,13 +6,19 @@ token ranges is packed once and its rows are counted; then the rows that came ou
 over the whole stage like those of ``concat``, and a shard packs the one or two ranges again from
 which its rows are. So every shard has the same number of rows, and every block of 64 the right
 mixture, whatever the packing.
+
+A plan may go on in the middle of another stage, the parent (see ``dataprep.plan.forking``). Then
+the whole shards before are the parent's files; the shard in which the fork lies begins with a
+copy of the parent's rows.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
+import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,20 +28,25 @@ from dataprep import artifacts, storage
 from dataprep.artifacts import Artifact
 from dataprep.errors import PlanError
 from dataprep.hashing import hash64, keyed_permutation
+from dataprep.loader.stream import identity_of
 from dataprep.mixture import Mixture
+from dataprep.output import output_of
 from dataprep.packing import RowFormat, count_best_fit_rows, pack_best_fit, pack_concat, read_documents
-from dataprep.plan import StagePlan, StreamPlan, shard_rows, with_realised_rows
+from dataprep.plan import StagePlan, StreamPlan, StreamRange, shard_rows, with_realised_rows
 from dataprep.shards import (
     ROWS_PER_BATCH,
     Boundaries,
+    Fork,
     RowLayout,
     Rows,
+    ShardStage,
     ShardSummary,
     StageHeader,
     StageSource,
     concat_rows,
     publish_stage,
     shard_file_name,
+    summarise_shard,
     write_shard,
 )
 from dataprep.tokenizers import TokenizerSpec
@@ -65,6 +76,8 @@ class MixTask:
     source_ids: tuple[tuple[str, int], ...]
     form: RowFormat
     layout: RowLayout
+    parent: str = ""
+    """Folder of the stage whose rows come before the plan's, if there are any."""
 
 
 def mix(
@@ -76,6 +89,7 @@ def mix(
     tokenizer: TokenizerSpec,
     output_root: str,
     engine: Engine,
+    parent: ShardStage | None = None,
 ) -> Artifact:
     """Write and publish the shards of one stage, unless they are published already.
 
@@ -87,13 +101,19 @@ def mix(
         tokenizer: whose ids the token stores hold.
         output_root: where the shards are published.
         engine: where the work runs.
+        parent: the stage whose rows come before the plan's, in the same output folder.
 
     Raises:
         PlanError: with ``best_fit``, no document begins in the stage's tokens.
     """
+    assert (parent is not None) == (plan.fork_row > 0), "a plan that goes on has a parent"
     used = tuple(dict.fromkeys(stream.source for stream in plan.streams))
     inputs = {"plan": plan_artifact.manifest.fingerprint}
     inputs |= {f"tokens/{source}": token_stores[source].manifest.fingerprint for source in used}
+    if parent is not None:
+        own = parent.artifact.manifest
+        inputs |= {name: value for name, value in own.inputs.items() if name.startswith("tokens/")}
+        inputs["parent"] = own.fingerprint
     config = {"stage": plan.name, "sources": list(mixture.sources), "rows_per_batch": ROWS_PER_BATCH}
     fingerprint = artifacts.fingerprint_of("shards", config=config, inputs=inputs)
     folder = artifacts.folder_of(output_root, "shards", f"{plan.mixture}/{plan.name}", fingerprint)
@@ -112,47 +132,74 @@ def mix(
             cross_document_loss=plan.boundaries.cross_document_loss,
         ),
         layout=RowLayout(sequence_length=plan.sequence_length, vocab_size=tokenizer.vocab_size),
+        parent=parent.artifact.folder if parent is not None else "",
     )
-    num_shards = plan.num_shards
+    num_shards = -(-(plan.fork_row + plan.num_rows) // plan.rows_per_shard) if parent else plan.num_shards
     if plan.packing == "best_fit":
         num_shards = _count_packed_rows(plan, task, engine=engine).num_shards
     tasks = _tasks(task, num_shards, "shard", size_bytes=plan.num_tokens // num_shards)
     results = run_tasks(f"mix {plan.name}", tasks, mix_shard, engine=engine)
     summaries = [ShardSummary.from_json(results[one.name]) for one in tasks]
     header = _header(plan, plan_artifact, token_stores, mixture, tokenizer)
-    return publish_stage(folder, header, summaries, fingerprint=fingerprint, inputs=inputs, config=config)
+    borrowed = []
+    if parent is not None:
+        header = replace(header, forks=_forks(plan, mixture, parent))
+        whole = parent.shards[: plan.fork_row // plan.rows_per_shard]
+        borrowed = [posixpath.relpath(parent.artifact.path(shard.path), folder) for shard in whole]
+    return publish_stage(
+        folder, header, summaries, fingerprint=fingerprint, inputs=inputs, config=config, borrowed=borrowed
+    )
 
 
 def mix_shard(task: MixTask) -> dict[str, Any]:
-    """Write one shard; return its summary."""
+    """Write one shard, or sum up one of the parent's; return its summary."""
     plan = _load_plan(task.plan_path)
-    if plan.packing == "best_fit":
-        packed = _load_packed(task.rows_path)
-        scheduled = _scheduled(plan, packed)
+    first_row = task.index * plan.rows_per_shard
+    if first_row + plan.rows_per_shard <= plan.fork_row:
+        summary = summarise_shard(_open_stage(task.parent), task.index)
     else:
-        packed, scheduled = None, plan
-    order = shard_rows(scheduled, task.index)
-    content = scheduled.shard(task.index)
-    rows: dict[int, Rows] = {}
-    first = np.zeros(len(plan.streams), dtype=np.int64)
-    for number, (stream, part) in enumerate(zip(plan.streams, content.streams, strict=True)):
-        if part.row_start == part.row_stop:
-            continue
-        first[number] = part.row_start
-        if packed is None:
-            rows[number] = _concat_rows(task, stream, part.token_start, part.token_stop)
-        else:
-            rows[number] = _best_fit_rows(
-                task, plan, number, packed[:, number], part.row_start, part.row_stop
-            )
-    summary = write_shard(
-        storage.join(task.folder, shard_file_name(task.index)),
-        _in_order(rows, order.stream, order.row - first[order.stream]),
-        layout=task.layout,
-        first_row=task.index * plan.rows_per_shard,
-        num_sources=len(task.source_ids),
-    )
+        summary = write_shard(
+            storage.join(task.folder, shard_file_name(task.index)),
+            itertools.chain(_rows_of_parent(task, plan), _rows_of_plan(task, plan)),
+            layout=task.layout,
+            first_row=first_row,
+            num_sources=len(task.source_ids),
+        )
     return {**summary.to_json(), "rows": summary.num_rows}
+
+
+def _rows_of_parent(task: MixTask, plan: StagePlan) -> Iterator[Rows]:
+    """Yield the rows of a shard that come before the fork."""
+    num_rows = plan.fork_row - task.index * plan.rows_per_shard
+    if num_rows > 0:
+        reader = _open_stage(task.parent).open_shard(task.index)
+        yield from (reader.read_rows(batch) for batch in range(num_rows // ROWS_PER_BATCH))
+
+
+def _rows_of_plan(task: MixTask, plan: StagePlan) -> Iterator[Rows]:
+    """Yield the rows of a shard that the plan names; after a fork two of the plan's shards may overlap it."""
+    packed = _load_packed(task.rows_path) if plan.packing == "best_fit" else None
+    scheduled = plan if packed is None else _scheduled(plan, packed)
+    size = plan.rows_per_shard
+    first = max(0, task.index * size - plan.fork_row)
+    stop = min(scheduled.num_rows, (task.index + 1) * size - plan.fork_row)
+    for index in range(first // size, -(-stop // size)):
+        order = shard_rows(scheduled, index)
+        wanted = slice(max(0, first - index * size), stop - index * size)
+        rows: dict[int, Rows] = {}
+        begins = np.zeros(len(plan.streams), dtype=np.int64)
+        for number, part in enumerate(scheduled.shard(index).streams):
+            if part.row_start == part.row_stop:
+                continue
+            begins[number] = part.row_start
+            if packed is None:
+                rows[number] = _concat_rows(task, plan.streams[number], part)
+            else:
+                rows[number] = _best_fit_rows(
+                    task, plan, number, packed[:, number], part.row_start, part.row_stop
+                )
+        stream = order.stream[wanted]
+        yield from _in_order(rows, stream, order.row[wanted] - begins[stream])
 
 
 def count_packed_rows(task: MixTask) -> dict[str, Any]:
@@ -189,7 +236,19 @@ def _tasks(task: MixTask, count: int, kind: str, *, size_bytes: int) -> list[Tas
     ]
 
 
-def _concat_rows(task: MixTask, stream: StreamPlan, start: int, stop: int) -> Rows:
+def _concat_rows(task: MixTask, stream: StreamPlan, part: StreamRange) -> Rows:
+    """Return the rows of one stream in one of the plan's shards: those left over, then the next."""
+    parts = []
+    if part.left_over:
+        length, first = task.form.sequence_length, part.left_over[0]
+        around = _consecutive_rows(task, stream, first, part.left_over[-1] + length + 1)
+        parts.append(around.take((np.array(part.left_over, dtype=np.int64) - first) // length))
+    if part.token_start < part.token_stop:
+        parts.append(_consecutive_rows(task, stream, part.token_start, part.token_stop))
+    return concat_rows(parts)
+
+
+def _consecutive_rows(task: MixTask, stream: StreamPlan, start: int, stop: int) -> Rows:
     with TokenStore.open(dict(task.tokens)[stream.source]) as store:
         span = store.read_tokens(stream.length_class, start, stop)
     source = dict(task.source_ids)[stream.source]
@@ -243,6 +302,11 @@ def _load_plan(path: str) -> StagePlan:
 
 
 @functools.lru_cache(maxsize=1)
+def _open_stage(folder: str) -> ShardStage:
+    return ShardStage.open(folder)
+
+
+@functools.lru_cache(maxsize=1)
 def _load_packed(path: str) -> Int64Array:
     """Return int64[ranges, streams], the rows of each."""
     return np.array(storage.read_json(path), dtype=np.int64)
@@ -251,6 +315,18 @@ def _load_packed(path: str) -> Int64Array:
 def _scheduled(plan: StagePlan, packed: Int64Array) -> StagePlan:
     """Return the plan of the rows that packing made."""
     return with_realised_rows(plan, packed.sum(axis=0).tolist())
+
+
+def _forks(plan: StagePlan, mixture: Mixture, parent: ShardStage) -> tuple[Fork, ...]:
+    """Return the chain of parents that the header names, none with more rows in common than the nearest."""
+    output = output_of(parent.artifact)
+    own = Fork(
+        row=plan.fork_row,
+        identity=identity_of(parent),
+        folder=parent.artifact.folder.removeprefix(output).lstrip("/"),
+        source_rows=tuple(plan.rows_before.get(name, 0) for name in mixture.sources),
+    )
+    return (own, *parent.header.forks)
 
 
 def _header(

@@ -45,10 +45,13 @@ def publish_plans(mixture: Mixture, stores: Mapping[str, Artifact], *, output: s
         PlanError: the mixture cannot be realised with the tokens there are.
     """
     plans = plan_mixture(mixture, available_tokens(stores))
-    return [_publish(plan, mixture, stores, output) for plan in plans]
+    return [publish_plan(plan, mixture, stores, output=output) for plan in plans]
 
 
-def _publish(plan: StagePlan, mixture: Mixture, stores: Mapping[str, Artifact], output: str) -> PublishedPlan:
+def publish_plan(
+    plan: StagePlan, mixture: Mixture, stores: Mapping[str, Artifact], *, output: str
+) -> PublishedPlan:
+    """Publish one plan, unless it is published already."""
     value = plan.to_json()
     sources = dict.fromkeys(stream.source for stream in plan.streams)
     inputs = {f"tokens/{name}": stores[name].manifest.fingerprint for name in sources}

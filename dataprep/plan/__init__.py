@@ -1,10 +1,11 @@
 """Plans: which tokens of which source every shard of a stage holds, computed before any work.
 
-``planning`` turns a mixture and the sizes of its token stores into stage plans, ``stage_plan``
-is their form and file, ``shard_rows`` the order of the rows of a shard, ``table`` the view for
-people.
+``planning`` turns a mixture and the sizes of its token stores into stage plans, ``forking`` plans
+the rest of a stage anew, ``stage_plan`` is the form and file of a plan, ``shard_rows`` the order
+of the rows of a shard, ``table`` the view for people.
 """
 
+from dataprep.plan.forking import check_fork_row, plan_rest
 from dataprep.plan.planning import (
     largest_tokens,
     plan_mixture,
@@ -32,9 +33,11 @@ __all__ = [
     "StreamPlan",
     "StreamRange",
     "StreamSize",
+    "check_fork_row",
     "largest_tokens",
     "plan_json",
     "plan_mixture",
+    "plan_rest",
     "plan_stage",
     "plan_table",
     "plan_text",

@@ -40,16 +40,21 @@ def divide(mixture: Mixture, available: Available, *, rows_per_shard: int) -> li
     Raises:
         PlanError: a source has no token, or a stage no row.
     """
-    scale = Fraction(1)
-    if mixture.scale_to is not None:
-        nominal = sum((_nominal_tokens(mixture, stage, available) for stage in mixture.stages), Fraction(0))
-        scale = mixture.scale_to / nominal
+    scale = scale_of(mixture, available)
     plans: list[StagePlan] = []
     position: dict[Stream, int] = {}
     for stage in mixture.stages:
         plans.append(divide_stage(mixture, stage, available, position, scale, rows_per_shard))
         position |= plans[-1].end_positions
     return plans
+
+
+def scale_of(mixture: Mixture, available: Available) -> Fraction:
+    """Return by what all amounts of a mixture are multiplied to come to the tokens asked for."""
+    if mixture.scale_to is None:
+        return Fraction(1)
+    nominal = sum((_nominal_tokens(mixture, stage, available) for stage in mixture.stages), Fraction(0))
+    return mixture.scale_to / nominal
 
 
 def divide_stage(

@@ -32,7 +32,7 @@ def plan_mixture(
         plans,
         lambda tokens: divide(mixture.scaled(tokens), available, rows_per_shard=rows_per_shard),
     )
-    plans = [_with_shards(plan) for plan in plans]
+    plans = [with_shards(plan) for plan in plans]
     if mixture.holdout_fraction > 0:
         validation = plan_validation(mixture, available, rows_per_shard=rows_per_shard)
         plans += [] if validation is None else [validation]
@@ -57,7 +57,7 @@ def plan_stage(
     Raises:
         PlanError: a source has no token, or the stage no row.
     """
-    return _with_shards(divide_stage(mixture, stage, available, start, scale, rows_per_shard))
+    return with_shards(divide_stage(mixture, stage, available, start, scale, rows_per_shard))
 
 
 def plan_validation(
@@ -101,7 +101,7 @@ def plan_validation(
         streams=tuple(streams),
         notices=notices,
     )
-    return _with_shards(plan)
+    return with_shards(plan)
 
 
 def largest_tokens(mixture: Mixture, available: Available) -> int | None:
@@ -128,10 +128,10 @@ def with_realised_rows(plan: StagePlan, num_rows: Sequence[int]) -> StagePlan:
     )
     total = sum(num_rows)
     shards = -(-total // plan.rows_per_shard)
-    return _with_shards(replace(plan, packing="concat", streams=streams, num_rows=total, num_shards=shards))
+    return with_shards(replace(plan, packing="concat", streams=streams, num_rows=total, num_shards=shards))
 
 
-def _with_shards(plan: StagePlan) -> StagePlan:
+def with_shards(plan: StagePlan) -> StagePlan:
     """Return the plan with its table of shards."""
     assert plan.rows_per_shard % ROWS_PER_BLOCK == 0, plan.rows_per_shard
     if plan.packing != "concat":

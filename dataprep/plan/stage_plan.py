@@ -8,6 +8,10 @@ With ``concat`` packing, row j of a stream is the tokens from ``start_token + j 
 and the first input of row j + 1. With ``best_fit`` a stream's tokens are cut into one contiguous
 range for each shard, and packing decides how many rows they make.
 
+A plan may go on in the middle of another one's stage (see ``plan.forking``). Then its first row
+is row ``fork_row`` of the stage, and a stream first reads the rows that the other plan left out
+in the shard in which it was stopped, then goes on at ``start_token``.
+
 In JSON the table of shards is one digit for each shard and source: how many rows a source has had
 before a shard is the floor of its share of all rows so far (``0``) or the ceiling (``1``). That is
 half a megabyte for 2 T tokens in 60,000 shards.
@@ -58,11 +62,17 @@ class StreamPlan:
     """The source's entry in the mixture: its weight, epochs or tokens."""
     published: Mapping[str, float | int | str] = field(default_factory=dict)
     provenance: str | None = None
+    left_over: tuple[int, ...] = ()
+    """Virtual positions, ascending and below ``start_token``, where the rows begin that a plan
+    stopped in mid-stage left out. They are this plan's first rows of the stream, as far as it has so many."""
 
     @property
     def end_token(self) -> int:
         """Virtual position where the next stage goes on."""
-        return self.start_token + self.num_tokens
+        if not self.left_over:
+            return self.start_token + self.num_tokens
+        onward_rows = max(0, self.num_rows - len(self.left_over))
+        return self.start_token + (onward_rows * self.num_tokens // self.num_rows if onward_rows else 0)
 
     @property
     def epoch_start(self) -> float:
@@ -90,6 +100,8 @@ class StreamRange:
     token_start: int
     token_stop: int
     """Virtual positions, the label of the last row included."""
+    left_over: tuple[int, ...] = ()
+    """Where the rows before these begin that an earlier plan left out; see ``StreamPlan``."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,10 @@ class StagePlan:
     """What a user should know before building, e.g. a source too small for one row."""
     rounded_up: Mapping[str, str] = field(default_factory=dict)
     """Per source one digit for each shard, see the module; empty under best_fit."""
+    fork_row: int = 0
+    """Row of the stage that is this plan's first; the rows before it are of another plan."""
+    rows_before: Mapping[str, int] = field(default_factory=dict)
+    """Rows of each source before ``fork_row``."""
 
     @property
     def overlap(self) -> int:
@@ -181,9 +197,11 @@ class StagePlan:
         first, last = self.stream_starts(index), self.stream_starts(index + 1)
         ranges = []
         for stream, row_start, row_stop in zip(self.streams, first.tolist(), last.tolist(), strict=True):
-            begin = stream.start_token + row_start * self.sequence_length
-            end = stream.start_token + row_stop * self.sequence_length
-            ranges.append(StreamRange(row_start, row_stop, begin, end + 1 if row_stop > row_start else begin))
+            left_over = stream.left_over[row_start:row_stop]
+            onward = [max(0, row - len(stream.left_over)) for row in (row_start, row_stop)]
+            begin, end = (stream.start_token + row * self.sequence_length for row in onward)
+            stop = end + 1 if end > begin else begin
+            ranges.append(StreamRange(row_start, row_stop, begin, stop, left_over))
         first_row = index * self.rows_per_shard
         num_rows = min(self.rows_per_shard, self.num_rows - first_row)
         return ShardPlan(index, first_row, num_rows, tuple(ranges))
@@ -196,14 +214,18 @@ class StagePlan:
             epochs = {"epoch_start": stream.epoch_start, "epoch_end": stream.epoch_end}
             streams.append({**asdict(stream), **epochs})
         value |= {"boundaries": self.boundaries.model_dump(), "streams": streams, "overlap": self.overlap}
-        return {**value, "notices": list(self.notices), "rounded_up": dict(self.rounded_up)}
+        maps = {"rounded_up": dict(self.rounded_up), "rows_before": dict(self.rows_before)}
+        return {**value, "notices": list(self.notices), **maps}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> StagePlan:
         """Return the plan that ``to_json`` wrote."""
-        values = {name: value[name] for name in cls.__dataclass_fields__}
+        values = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
         fields = StreamPlan.__dataclass_fields__
-        values["streams"] = tuple(StreamPlan(**{k: s[k] for k in fields}) for s in value["streams"])
+        values["streams"] = tuple(
+            StreamPlan(**{k: s[k] for k in fields if k in s} | {"left_over": tuple(s.get("left_over", ()))})
+            for s in value["streams"]
+        )
         values["boundaries"] = Boundaries(**value["boundaries"])
         values["notices"] = tuple(value["notices"])
         return cls(**values)

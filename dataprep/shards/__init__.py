@@ -6,7 +6,7 @@ pyarrow and fsspec, and nothing of the pipeline.
 """
 
 from dataprep.shards.layout import RowLayout, decode_annotations, decode_rows, decode_tokens, encode_rows
-from dataprep.shards.publishing import publish_stage, shard_file_name, write_stage
+from dataprep.shards.publishing import publish_stage, shard_file_name, summarise_shard, write_stage
 from dataprep.shards.reading import ShardReader
 from dataprep.shards.rows import (
     ENDS_DOCUMENT,
@@ -18,7 +18,15 @@ from dataprep.shards.rows import (
     concat_rows,
     row_problems,
 )
-from dataprep.shards.stage import Boundaries, RowPlace, ShardEntry, ShardStage, StageHeader, StageSource
+from dataprep.shards.stage import (
+    Boundaries,
+    Fork,
+    RowPlace,
+    ShardEntry,
+    ShardStage,
+    StageHeader,
+    StageSource,
+)
 from dataprep.shards.writing import ROWS_PER_BATCH, ROWS_PER_SHARD, ShardSummary, write_shard
 
 __all__ = [
@@ -29,6 +37,7 @@ __all__ = [
     "STARTS_DOCUMENT",
     "TRUNCATED",
     "Boundaries",
+    "Fork",
     "RowLayout",
     "RowPlace",
     "Rows",
@@ -47,6 +56,7 @@ __all__ = [
     "publish_stage",
     "row_problems",
     "shard_file_name",
+    "summarise_shard",
     "write_shard",
     "write_stage",
 ]

@@ -13,7 +13,7 @@ import pyarrow as pa
 from dataprep import artifacts, storage
 from dataprep.artifacts import Artifact, FileEntry, Manifest
 from dataprep.shards.rows import Rows
-from dataprep.shards.stage import KIND, StageHeader
+from dataprep.shards.stage import KIND, ShardStage, StageHeader
 from dataprep.shards.writing import ShardSummary, write_shard
 
 
@@ -30,6 +30,7 @@ def publish_stage(
     fingerprint: str,
     inputs: Mapping[str, str],
     config: Mapping[str, Any],
+    borrowed: Sequence[str] = (),
 ) -> Artifact:
     """Write the manifest of shards that lie in ``folder`` under their ``shard_file_name``.
 
@@ -40,13 +41,14 @@ def publish_stage(
         fingerprint: identity of the step (see ``artifacts.fingerprint_of``).
         inputs: input artifacts, name to fingerprint.
         config: resolved config of the step.
+        borrowed: where the first shards lie if another artifact has them, relative to ``folder``.
     """
     entries = []
     totals = np.zeros((3, len(header.sources)), dtype=np.int64)
     for index, summary in enumerate(summaries):
         entries.append(
             FileEntry(
-                shard_file_name(index),
+                borrowed[index] if index < len(borrowed) else shard_file_name(index),
                 summary.size_bytes,
                 summary.sha256,
                 {
@@ -75,6 +77,22 @@ def publish_stage(
         packages={"numpy": np.__version__, "pyarrow": pa.__version__},
     )
     return artifacts.publish(folder, manifest)
+
+
+def summarise_shard(stage: ShardStage, index: int) -> ShardSummary:
+    """Return what ``write_shard`` returned of a shard that is published; only small columns are decoded."""
+    entry, num_sources = stage.shards[index], len(stage.header.sources)
+    totals = np.zeros((3, num_sources), dtype=np.int64)
+    reader = stage.open_shard(index)
+    for number in range(reader.num_batches):
+        batch = reader.read_batch(number, ("source", "n_tok", "n_loss"))
+        source, n_tok, n_loss = (batch.column(name).to_numpy() for name in ("source", "n_tok", "n_loss"))
+        inputs = np.minimum(n_tok, stage.header.sequence_length)
+        weights = (None, inputs, n_loss)
+        totals += np.stack([np.bincount(source, one, num_sources) for one in weights]).astype(np.int64)
+    rows, tokens, targets = (tuple(counted) for counted in totals.tolist())
+    crc32 = tuple(entry.crc32.tolist())
+    return ShardSummary(entry.size_bytes, entry.sha256, entry.num_rows, crc32, rows, tokens, targets)
 
 
 def write_stage(root: str, header: StageHeader, rows: Rows | Iterable[Rows]) -> Artifact:

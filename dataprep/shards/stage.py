@@ -62,6 +62,20 @@ class StageSource:
 
 
 @dataclass(frozen=True)
+class Fork:
+    """Where a stage went its own way: its rows before ``row`` are those of another stage."""
+
+    row: int
+    """A multiple of ``rows_per_batch``."""
+    identity: str
+    """Of the other stage, as states of the loader name it."""
+    folder: str
+    """Of the other stage, relative to the output folder."""
+    source_rows: tuple[int, ...]
+    """Rows before ``row`` by source id."""
+
+
+@dataclass(frozen=True)
 class StageHeader:
     """What all shards of a stage have in common."""
 
@@ -88,6 +102,9 @@ class StageHeader:
     boundaries: Boundaries = field(default_factory=Boundaries)
     rows_per_shard: int = ROWS_PER_SHARD
     rows_per_batch: int = ROWS_PER_BATCH
+    forks: tuple[Fork, ...] = ()
+    """Of the parent that the stage begins with first, then those of the parent itself; see
+    ``pipelines.continuation``. Their rows do not rise."""
 
     def __post_init__(self) -> None:
         assert [source.id for source in self.sources] == list(range(len(self.sources))), self.sources
@@ -236,7 +253,9 @@ class ShardStage:
 
 
 def _header_from_json(details: Mapping[str, Any]) -> StageHeader:
-    values = {one.name: details[one.name] for one in fields(StageHeader)}
+    values = {one.name: details[one.name] for one in fields(StageHeader) if one.name != "forks"}
+    forks = details.get("forks", ())
+    values["forks"] = tuple(Fork(**{**fork, "source_rows": tuple(fork["source_rows"])}) for fork in forks)
     values["sources"] = tuple(StageSource(**source) for source in details["sources"])
     values["boundaries"] = Boundaries(**details["boundaries"])
     return StageHeader(**values)

@@ -20,6 +20,8 @@ def damaged_files_of(artifact: Artifact, findings: Findings, *, executor: Execut
         info.path[info.path.index(root) + len(root) :]: info.size_bytes for info in storage.glob(root + "**")
     }
     entries = {entry.path: entry for entry in artifact.manifest.files}
+    borrowed = [path for path in entries if path.startswith("../")]
+    sizes |= {path: info.size_bytes for path in borrowed for info in storage.glob(artifact.path(path))}
 
     def problem_of(entry: FileEntry) -> str | None:
         path = artifact.path(entry.path)

@@ -20,7 +20,7 @@ from dataprep.verification.duplicate_lists import check_duplicates
 from dataprep.verification.integrity import damaged_files_of
 from dataprep.verification.report import Check, Findings, VerifyReport
 from dataprep.verification.samples import RowSample, Text, check_texts, sample_rows, vocabulary_problem
-from dataprep.verification.stages import check_plan, check_shards
+from dataprep.verification.stages import check_fork, check_plan, check_shards
 from dataprep.verification.token_stores import check_token_store
 
 SAMPLE_ROWS = 64
@@ -150,6 +150,9 @@ class _Run:
                 source = self._opened.get(inputs.get(name, ""))
                 if source is None and inputs.get(name) in self._opened:
                     continue  # damaged, which is reported already
+                if name == "parent" and artifact is not None:
+                    check_fork(artifact, findings, output=build.output)
+                    continue
                 found = source.manifest.fingerprint[:12] if source else "nothing"
                 findings.expect(
                     found, fingerprint[:12], f"{folder}: its input {name}, as the record names it"

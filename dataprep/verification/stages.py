@@ -95,6 +95,32 @@ def check_shards(
             _check_against_plan(artifact, header, plan, findings)
 
 
+def check_fork(artifact: Artifact, findings: Findings, *, output: str) -> None:
+    """Check that a stage begins with the rows of the stage that it forked from.
+
+    Whole shards are the other's own files; of the shard in which the fork lies the rows are compared.
+
+    Args:
+        artifact: of kind ``shards``, with a fork.
+        output: output folder of the build, where the other stage lies.
+    """
+    fork = ShardStage(artifact).header.forks[0]
+    with findings.reading(artifact.folder):
+        child, parent = ShardStage(artifact), ShardStage.open(storage.join(output, fork.folder))
+        where = f"{artifact.folder}: its parent {fork.folder}"
+        findings.expect(parent.artifact.manifest.fingerprint, artifact.manifest.inputs["parent"], where)
+        shared, rest = divmod(fork.row, child.header.rows_per_shard)
+        for ours, theirs in zip(child.shards[:shared], parent.shards[:shared], strict=True):
+            findings.expect(ours.sha256, theirs.sha256, f"{where}: shard {ours.index}")
+        if rest:
+            readers = (child.open_shard(shared), parent.open_shard(shared))
+            for batch in range(rest // child.header.rows_per_batch):
+                ours_rows, theirs_rows = (reader.read_batch(batch) for reader in readers)
+                if not ours_rows.equals(theirs_rows):
+                    findings.problem(f"{where}: shard {shared}, record batch {batch}: other rows")
+        findings.count(inputs=1)
+
+
 def _check_against_plan(artifact: Artifact, header: StageHeader, plan: StagePlan, findings: Findings) -> None:
     where = f"{artifact.folder}: compared with its plan"
     said = {"stage": header.stage, "sequence_length": header.sequence_length, "packing": header.packing}
@@ -103,7 +129,7 @@ def _check_against_plan(artifact: Artifact, header: StageHeader, plan: StagePlan
     findings.expect(asdict(header.boundaries), plan.boundaries.model_dump(), f"{where}: boundaries")
     if plan.packing == "concat":
         for source in header.sources:
-            expected = plan.source_rows.get(source.name, 0)
+            expected = plan.source_rows.get(source.name, 0) + plan.rows_before.get(source.name, 0)
             findings.expect(source.rows, expected, f"{where}: rows of {source.name}")
 
 
@@ -199,11 +225,18 @@ def _check_segments(rows: Rows, header: StageHeader, place: _Place, findings: Fi
 
 
 def _check_mixture(rows: Rows, header: StageHeader, num_rows: int, place: _Place, findings: Findings) -> None:
-    """Check that a whole aligned block holds the floor or the ceiling of each source's share."""
-    if len(rows) != ROWS_PER_BATCH or place.first_row % ROWS_PER_BATCH:
+    """Check that a whole aligned block holds the floor or the ceiling of each source's share.
+
+    Of a stage that forked from another one, the rows since then; those before are the other's.
+    """
+    fork_row = header.forks[0].row if header.forks else 0
+    if len(rows) != ROWS_PER_BATCH or place.first_row % ROWS_PER_BATCH or place.first_row < fork_row:
         return
     found = np.bincount(rows.source, minlength=len(header.sources))
     planned = np.array([source.rows for source in header.sources], dtype=np.int64)
+    if header.forks:
+        planned -= np.array(header.forks[0].source_rows, dtype=np.int64)
+        num_rows -= fork_row
     low = ROWS_PER_BATCH * planned // num_rows
     high = -(-ROWS_PER_BATCH * planned // num_rows)
     for source in np.flatnonzero((found < low) | (found > high)).tolist():
