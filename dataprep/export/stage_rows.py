@@ -34,10 +34,11 @@ def find_stage(folder: str, *, stage: str | None = None, mixture: str | None = N
         return opened
     build = open_build(folder, mixture=mixture)
     if stage is None:
-        training = [name for name in build.shards if name != VALIDATION] or list(build.shards)
+        names = [name for name in build.stages if name in build.shards]
+        training = [name for name in names if name != VALIDATION] or names
         if len(training) != 1:
-            names = ", ".join(build.shards)
-            raise ConfigError(f"{build.path}: has shards of the stages {names}; say which with --stage")
+            choice = ", ".join(names) or "none"
+            raise ConfigError(f"{build.path}: has shards of the stages {choice}; say which with --stage")
         stage = training[0]
     if stage not in build.shards:
         raise ConfigError(f"{build.path}: no shards of a stage {stage!r}; {nearest(stage, build.shards)}")
