@@ -36,8 +36,16 @@ _PROSE = (SizeSignals(), WebTextSignals(), LanguageSignals())
 
 _PRESETS = (
     Preset(name="none", families=(SizeSignals(),), filters=(NotEmpty(),)),
+    # RefinedWeb's document rules. RefinedWeb, C4 and RedPajama's Common Crawl were filtered by their
+    # authors, so that more rules would drop what the StableLM models saw.
     Preset(
         name="web_en",
+        families=_PROSE,
+        filters=(NotEmpty(), Language(), GopherRepetition(), GopherQuality()),
+    ),
+    # For a crawl that nobody has filtered: C4's and FineWeb's rules as well.
+    Preset(
+        name="fineweb",
         families=_PROSE,
         filters=(NotEmpty(), Language(), GopherRepetition(), GopherQuality(), C4(), FineWeb()),
     ),
