@@ -8,8 +8,16 @@ import pyarrow as pa
 from benchmarks.measuring import Amount, Case, Run
 from benchmarks.texts import Texts
 from dataprep.documents import KEEP
-from dataprep.filters import judge, resolve_preset
-from dataprep.signals import measure
+from dataprep.filters import (
+    C4,
+    FineWeb,
+    GopherQuality,
+    GopherRepetition,
+    Preset,
+    judge,
+    resolve_preset,
+)
+from dataprep.signals import SizeSignals, WebTextSignals, measure
 from dataprep.text.normalize import normalize
 
 
@@ -25,18 +33,22 @@ def normalization(texts: Texts) -> Run:
 
 
 def web_filters(texts: Texts) -> Run:
-    """Gopher, C4 and FineWeb rules and the language of English web text."""
-    return _preset("web_en", texts)
+    """Rules and language of English web text."""
+    return _run(resolve_preset("web_en"), texts)
+
+
+def heuristics(texts: Texts) -> Run:
+    """The four filters that datatrove's case runs, with all their signals; no language."""
+    rules = (GopherRepetition(), GopherQuality(), C4(), FineWeb())
+    return _run(Preset(name="heuristics", families=(SizeSignals(), WebTextSignals()), filters=rules), texts)
 
 
 def code_filters(texts: Texts) -> Run:
     """StarCoder-like rules."""
-    return _preset("code", texts)
+    return _run(resolve_preset("code"), texts)
 
 
-def _preset(name: str, texts: Texts) -> Run:
-    preset = resolve_preset(name)
-
+def _run(preset: Preset, texts: Texts) -> Run:
     def work(column: pa.LargeStringArray) -> None:
         measured = measure(preset.families, column, expected_language="en")
         prior = pa.DictionaryArray.from_arrays(np.zeros(len(column), np.int32), pa.array([KEEP]))
@@ -53,7 +65,7 @@ def _preset(name: str, texts: Texts) -> Run:
 
 
 def datatrove_filters(texts: Texts) -> Run:
-    """The four filters of datatrove whose rules web_en has."""
+    """Its four filters for prose, as FineWeb runs them."""
     from datatrove.data import Document
     from datatrove.pipeline.filters import (
         C4QualityFilter,
@@ -86,6 +98,12 @@ def datatrove_filters(texts: Texts) -> Run:
 PROSE_CASES = (
     Case("normalise", normalization),
     Case("web_en: signals and filters", web_filters),
-    Case("datatrove: four filters", datatrove_filters, "web_en: signals and filters", max_bytes=1_000_000),
+    Case("heuristics: signals and four filters", heuristics),
+    Case(
+        "datatrove: four filters",
+        datatrove_filters,
+        "heuristics: signals and four filters",
+        max_bytes=1_000_000,
+    ),
 )
 CODE_CASES = (Case("code: signals and filters", code_filters),)

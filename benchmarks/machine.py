@@ -15,6 +15,8 @@ PACKAGES = (
     "numba",
     "numpy",
     "pyarrow",
+    "rensa",
+    "spacy",
     "tiktoken",
     "tokenizers",
     "torch",

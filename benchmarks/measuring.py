@@ -1,12 +1,18 @@
-"""Run cases one after the other, each in a process of its own, and show them beside each other."""
+"""Run cases one after the other, each in a process of its own, and show them beside each other.
+
+All cases are run in turn, several rounds of it, so that what else the machine does falls on all of
+them; of each the median round counts. Every run starts anew: nothing is warm from the one before.
+A peer is compared with our case on the same documents.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import resource
+import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -52,6 +58,8 @@ class Measurement:
     peak_mb: float
     """Largest resident memory of the process, texts included."""
     peer_of: str | None = None
+    ratio: float | None = None
+    """How many times faster our case is on the same documents; None where there is no peer."""
 
     @property
     def mb_per_s(self) -> float:
@@ -68,16 +76,44 @@ class Measurement:
         return asdict(self) | {"mb_per_s": self.mb_per_s, "tokens_per_s": self.tokens_per_s}
 
 
-def run_cases(cases: Sequence[Case], spec: TextsSpec) -> list[Measurement]:
-    """Measure every case whose packages are installed."""
-    measured = []
-    for case in cases:
-        result = _in_own_process(case, spec)
-        if isinstance(result, str):
-            print(f"  {case.name}: not measured ({result})", flush=True)
-        else:
-            measured.append(result)
-    return measured
+def run_cases(cases: Sequence[Case], spec: TextsSpec, *, rounds: int = 3) -> list[Measurement]:
+    """Measure every case whose packages are installed; the median of ``rounds`` runs."""
+    ours = {case.name: case for case in cases}
+    runs: dict[tuple[str, int], list[Measurement]] = {}
+    failed: set[str] = set()
+    for number in range(rounds):
+        for case in cases:
+            size = _size(case, spec)
+            own = ours.get(case.peer_of or "")
+            pair = {(case.name, size): case} | ({(own.name, size): own} if own is not None else {})
+            for key, one in pair.items():
+                if one.name in failed or len(runs.get(key, [])) > number:
+                    continue
+                result = _in_own_process(one, spec.up_to(size))
+                if isinstance(result, str):
+                    print(f"  {one.name}: not measured ({result})", flush=True)
+                    failed.add(one.name)
+                else:
+                    runs.setdefault(key, []).append(result)
+    medians = {key: _median(measured) for key, measured in runs.items()}
+    return [
+        _with_ratio(medians[case.name, size], medians.get((case.peer_of or "", size)))
+        for case, size in ((case, _size(case, spec)) for case in cases)
+        if (case.name, size) in medians
+    ]
+
+
+def _size(case: Case, spec: TextsSpec) -> int:
+    return spec.max_bytes if case.max_bytes is None else min(case.max_bytes, spec.max_bytes)
+
+
+def _median(measured: Sequence[Measurement]) -> Measurement:
+    middle = statistics.median_low(one.wall_s for one in measured)
+    return next(one for one in measured if one.wall_s == middle)
+
+
+def _with_ratio(one: Measurement, own: Measurement | None) -> Measurement:
+    return one if own is None else replace(one, ratio=_rate(own) / _rate(one))
 
 
 def _in_own_process(case: Case, spec: TextsSpec) -> Measurement | str:
@@ -96,7 +132,7 @@ def _in_own_process(case: Case, spec: TextsSpec) -> Measurement | str:
 
 def _measure(case: Case, spec: TextsSpec, sender: Connection) -> None:
     try:
-        texts = load_texts(spec if case.max_bytes is None else spec.up_to(case.max_bytes))
+        texts = load_texts(spec)
         run = case.prepare(texts)
     except ImportError as error:
         sender.send(f"{error.name} is not installed")
@@ -114,10 +150,8 @@ def _measure(case: Case, spec: TextsSpec, sender: Connection) -> None:
 
 def table(measured: Sequence[Measurement]) -> str:
     """Return the measurements as a table; ``ratio`` says how many times faster ours is than a peer."""
-    ours = {one.name: one for one in measured}
     lines = [("case", "MB", "documents", "MB/s", "Mtokens/s", "CPU s", "peak MB", "ratio")]
     for one in measured:
-        own = ours.get(one.peer_of or "")
         lines.append(
             (
                 one.name,
@@ -127,7 +161,7 @@ def table(measured: Sequence[Measurement]) -> str:
                 f"{one.tokens_per_s / 1e6:.2f}" if one.amount.tokens else "",
                 f"{one.cpu_s:.2f}",
                 f"{one.peak_mb:,.0f}",
-                f"{_rate(own) / _rate(one):.1f} x" if own is not None else "",
+                f"{one.ratio:.1f} x" if one.ratio is not None else "",
             )
         )
     return aligned(lines)
