@@ -22,6 +22,8 @@ from dataprep.shards.rows import Rows
 
 MAX_VOCAB_SIZE = 1 << 24
 _Id = TypeVar("_Id", bound=np.integer)
+_SPARSE_SHARE = 10
+"""Up to one id in so many needs bit 16: they are then few enough to be set one by one."""
 _ONE_PLANE, _TWO_PLANES = 1 << 16, 1 << 17
 
 
@@ -106,7 +108,7 @@ def decode_tokens(batch: pa.RecordBatch, out: npt.NDArray[_Id]) -> npt.NDArray[_
 def decode_tokens(
     batch: pa.RecordBatch, out: npt.NDArray[np.integer] | None = None
 ) -> npt.NDArray[np.integer]:
-    """Return the token ids of a record batch, in two passes of numpy over its buffers.
+    """Return the token ids of a record batch, in a few passes of numpy over its buffers.
 
     Args:
         batch: rows as ``encode_rows`` makes them, or a slice of such.
@@ -120,9 +122,6 @@ def decode_tokens(
     if batch.schema.names[1] != "hi":
         out[...] = low
         return out
-    if out.dtype.itemsize > 4:  # Joining the planes in 32 bits and widening then is 1.5 times as fast.
-        out[...] = decode_tokens(batch)
-        return out
     high_column = batch.column(1)
     high_width = high_column.type.byte_width
     high = np.frombuffer(high_column.buffers()[1], dtype=np.uint8)
@@ -130,6 +129,12 @@ def decode_tokens(
     high = high.reshape(batch.num_rows, high_width)
     if high_width != width:
         high = np.unpackbits(high, axis=1, count=width, bitorder="little")
+        ones = np.flatnonzero(high.view(np.bool_))
+        # 2.7 % of the Stable LM 2 mixture's ids: touching these alone is 1.2 to 1.4 times as fast.
+        if len(ones) < high.size // _SPARSE_SHARE and out.flags.c_contiguous:
+            out[...] = low
+            out.reshape(-1)[ones] |= 1 << 16
+            return out
     np.left_shift(high, 16, out=out, dtype=out.dtype, casting="unsafe")
     np.bitwise_or(out, low, out=out, dtype=out.dtype, casting="unsafe")
     return out

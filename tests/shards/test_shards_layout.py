@@ -75,6 +75,20 @@ def test_ids_are_decoded_into_the_array_that_is_given(kind: type[np.integer]) ->
     np.testing.assert_array_equal(out, rows.tokens)
 
 
+@pytest.mark.parametrize("kind", [np.uint32, np.int32, np.int64])
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.2, 1.0])
+def test_rare_and_common_high_bits_are_decoded_alike(share: float, kind: type[np.integer]) -> None:
+    generator = np.random.default_rng(1)
+    rows = random_rows(9, 40, vocab_size=65_536, seed=1)
+    rows.tokens[generator.random(rows.tokens.shape) < share] |= 65_536
+    layout = RowLayout(sequence_length=40, vocab_size=131_072)
+    out = np.full((12, 41), 7, dtype=kind)
+    decode_tokens(encode_rows(rows, layout).slice(2, 5), out[4:9])
+    assert out[4:9].tolist() == rows.tokens[2:7].tolist()
+    assert (out[:4] == 7).all()
+    assert (out[9:] == 7).all()
+
+
 @given(order=st.lists(st.integers(0, 7), max_size=12), seed=st.integers(0, 50))
 def test_take_and_concat_move_whole_rows_with_their_segments(order: list[int], seed: int) -> None:
     rows = random_rows(8, 5, vocab_size=100, seed=seed)
