@@ -66,7 +66,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     default = os.environ.get(DATA_ROOT_VARIABLE, "demo-output/raw")
     parser.add_argument("--data-root", default=default, help="raw corpora (default: the demo's)")
     parser.add_argument("--megabytes", type=float, default=32, help="text for each case (default: 32)")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of a case; the median counts (default: 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of a case, median counts (default: 3)")
     parser.add_argument("--mixture", default="demo", help="what the chain builds (default: demo)")
     parser.add_argument("--tokens", help="scale the mixture of the chain")
     parser.add_argument("--vocab", help="vocabulary for the chain")
