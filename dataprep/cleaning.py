@@ -18,11 +18,12 @@ from pydantic import Field
 
 from dataprep import documents
 from dataprep.dedup import SignatureConfig, sign
-from dataprep.filters import judge, resolve_preset
+from dataprep.filters import Preset, Url, judge, resolve_preset
 from dataprep.hashing import mix64
-from dataprep.signals import measure, signal_names
+from dataprep.signals import UrlSignals, measure, signal_names
 from dataprep.sources import CorpusEntry, SubsetSettings
 from dataprep.text.normalize import normalize
+from dataprep.url_lists import UrlLists
 from dataprep.yaml_models import Frozen
 
 Float32Array = npt.NDArray[np.float32]
@@ -101,12 +102,21 @@ class PartCounts:
         return dict(sorted(total.items()))
 
 
+def preset_of(entry: CorpusEntry, name: str) -> Preset:
+    """Return a packaged preset with the URL lists of a corpus, where it has some."""
+    preset, lists = resolve_preset(name), entry.url_lists
+    if lists is None:
+        return preset
+    family = UrlSignals(**{field: getattr(lists, field) for field in UrlLists.model_fields})
+    return preset.with_url_rules(family, Url(max_soft_words=lists.max_soft_words))
+
+
 def signal_columns(entry: CorpusEntry, subset: str | None) -> tuple[str, ...]:
     """Return the signals that the document table of a collection has, in column order."""
     subsets = [subset] if subset is not None else list(entry.subsets)
     presets = dict.fromkeys(entry.settings(name).filters for name in subsets)
     return tuple(
-        dict.fromkeys(name for preset in presets for name in signal_names(resolve_preset(preset).families))
+        dict.fromkeys(name for preset in presets for name in signal_names(preset_of(entry, preset).families))
     )
 
 
@@ -126,10 +136,13 @@ def clean(
     groups = _groups_of(raw, entry)
     if len(groups) == 1:
         ((settings, _),) = groups
-        table = _judged(raw, settings, columns)
+        table = _judged(raw, settings, preset_of(entry, settings.filters), columns)
     else:
         order = np.concatenate([rows for _, rows in groups])
-        pieces = [_judged(raw.take(pa.array(rows)), settings, columns) for settings, rows in groups]
+        pieces = [
+            _judged(raw.take(pa.array(rows)), settings, preset_of(entry, settings.filters), columns)
+            for settings, rows in groups
+        ]
         # Tables of dictionaries that differ are unified when they are combined.
         joined = pa.Table.from_batches(pieces).unify_dictionaries().combine_chunks()
         table = joined.take(pa.array(np.argsort(order))).combine_chunks().to_batches()[0]
@@ -156,9 +169,10 @@ def _groups_of(raw: pa.RecordBatch, entry: CorpusEntry) -> list[tuple[SubsetSett
     return [(settings, np.sort(np.concatenate(rows))) for settings, rows in groups.values()]
 
 
-def _judged(raw: pa.RecordBatch, settings: SubsetSettings, columns: Sequence[str]) -> pa.RecordBatch:
+def _judged(
+    raw: pa.RecordBatch, settings: SubsetSettings, preset: Preset, columns: Sequence[str]
+) -> pa.RecordBatch:
     """Normalise, measure and judge rows that share a preset; return full document rows."""
-    preset = resolve_preset(settings.filters)
     text = normalize(raw.column("text"), code=settings.code)
     measured = measure(
         preset.families,

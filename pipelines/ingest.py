@@ -12,12 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from dataprep.filters import preset_identity
 
 from dataprep import artifacts, documents, storage
 from dataprep.artifacts import Artifact, FileEntry, Manifest
-from dataprep.cleaning import CleaningConfig, PartCounts, clean, signal_columns
+from dataprep.cleaning import CleaningConfig, PartCounts, clean, preset_of, signal_columns
 from dataprep.dedup import signature_schema
+from dataprep.filters import preset_identity
 from dataprep.sources import (
     Collection,
     CorpusEntry,
@@ -76,10 +76,15 @@ def ingest(
     Raises:
         BadInputError: a raw file is damaged, or a corpus passes its ``max_bad_ratio``.
         SourceError: a raw file has another layout than declared; found before any work.
+        ConfigError: a URL list of a corpus cannot be read; found before any work.
     """
     folders: dict[str, str] = {}
     pending: list[_Pending] = []
-    for collection, entry in collections:
+    entries = {
+        entry.name: _with_pinned_lists(entry) for entry in {e.name: e for _, e in collections}.values()
+    }
+    for collection, declared in collections:
+        entry = entries[declared.name]
         step = _step_config(collection, entry, config, skip_bad_files=skip_bad_files)
         inputs = {file.origin: file.identity for file in collection.files}
         fingerprint = artifacts.fingerprint_of("documents", config=step, inputs=inputs)
@@ -101,6 +106,13 @@ def ingest(
     return {name: artifacts.open_artifact(folder, kind="documents") for name, folder in folders.items()}
 
 
+def _with_pinned_lists(entry: CorpusEntry) -> CorpusEntry:
+    """Return a corpus whose URL lists carry their digest: part of the fingerprint, checked by workers."""
+    if entry.url_lists is None:
+        return entry
+    return entry.model_copy(update={"url_lists": entry.url_lists.pinned()})
+
+
 def _step_config(
     collection: Collection, entry: CorpusEntry, config: CleaningConfig, *, skip_bad_files: bool
 ) -> dict[str, Any]:
@@ -116,7 +128,8 @@ def _step_config(
             name: asdict(one) | {"columns": one.columns.model_dump()} for name, one in settings.items()
         },
         "presets": {
-            name: preset_identity(name) for name in sorted({one.filters for one in settings.values()})
+            name: preset_identity(preset_of(entry, name))
+            for name in sorted({one.filters for one in settings.values()})
         },
         "held_out": sorted(file.origin for file in collection.files if file.held_out),
         "skip_bad_files": skip_bad_files,

@@ -17,6 +17,7 @@ from dataprep.filters.code import Code
 from dataprep.filters.presets import PRESETS, Filter, Preset, preset_identity, resolve_preset
 from dataprep.filters.prose import C4, FineWeb, GopherQuality, GopherRepetition, Language, NotEmpty
 from dataprep.filters.rules import Rule, verdicts
+from dataprep.filters.url import Url
 
 __all__ = [
     "C4",
@@ -30,6 +31,7 @@ __all__ = [
     "NotEmpty",
     "Preset",
     "Rule",
+    "Url",
     "judge",
     "preset_identity",
     "resolve_preset",

@@ -11,11 +11,19 @@ from dataprep.errors import ConfigError, nearest
 from dataprep.filters.code import Code
 from dataprep.filters.prose import C4, FineWeb, GopherQuality, GopherRepetition, Language, NotEmpty
 from dataprep.filters.rules import Rule
-from dataprep.signals import CodeSignals, LanguageSignals, SignalFamily, SizeSignals, WebTextSignals
+from dataprep.filters.url import Url
+from dataprep.signals import (
+    CodeSignals,
+    LanguageSignals,
+    SignalFamily,
+    SizeSignals,
+    UrlSignals,
+    WebTextSignals,
+)
 from dataprep.yaml_models import Frozen
 
 Filter = Annotated[
-    NotEmpty | GopherQuality | GopherRepetition | C4 | FineWeb | Language | Code | Rule,
+    NotEmpty | GopherQuality | GopherRepetition | C4 | FineWeb | Language | Code | Url | Rule,
     Field(discriminator="kind"),
 ]
 
@@ -30,6 +38,20 @@ class Preset(Frozen):
     def rules(self) -> tuple[Rule, ...]:
         """Return the rules of all filters, in order."""
         return tuple(rule for one in self.filters for rule in one.rules())
+
+    def with_url_rules(self, lists: UrlSignals, rules: Url) -> Preset:
+        """Return this preset with a corpus's own URL lists, which judge first as in RefinedWeb."""
+        return self.model_copy(
+            update={"families": (*self.families, lists), "filters": (rules, *self.filters)}
+        )
+
+    def with_url_rules_of(self, other: Preset) -> Preset:
+        """Return this preset with the URL lists and rules of another, where that has some."""
+        families = tuple(one for one in other.families if isinstance(one, UrlSignals))
+        filters = tuple(one for one in other.filters if isinstance(one, Url))
+        return self.model_copy(
+            update={"families": (*self.families, *families), "filters": (*filters, *self.filters)}
+        )
 
 
 _PROSE = (SizeSignals(), WebTextSignals(), LanguageSignals())
@@ -74,6 +96,6 @@ def resolve_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def preset_identity(name: str) -> dict[str, object]:
+def preset_identity(preset: Preset) -> dict[str, object]:
     """Return everything that shapes a preset's signals and verdicts, as JSON values."""
-    return resolve_preset(name).model_dump(mode="json")
+    return preset.model_dump(mode="json")

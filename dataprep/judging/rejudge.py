@@ -250,7 +250,7 @@ def _preset_now(
     recorded: Preset, thresholds: Thresholds | None, corpus: str, subset: str, *, where: str
 ) -> Preset:
     if thresholds is None:
-        return resolve_preset(recorded.name)
+        return resolve_preset(recorded.name).with_url_rules_of(recorded)
     override = thresholds.override_for(corpus, subset)
     if override is None:
         return recorded

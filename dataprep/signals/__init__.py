@@ -17,6 +17,7 @@ from dataprep.signals.batch import Measured, TextBatch
 from dataprep.signals.code import CodeSignals
 from dataprep.signals.language import LanguageSignals
 from dataprep.signals.size import SizeSignals
+from dataprep.signals.url import UrlSignals
 from dataprep.signals.web import WebTextSignals
 
 __all__ = [
@@ -26,13 +27,14 @@ __all__ = [
     "SignalFamily",
     "SizeSignals",
     "TextBatch",
+    "UrlSignals",
     "WebTextSignals",
     "measure",
     "signal_names",
 ]
 
 SignalFamily = Annotated[
-    SizeSignals | WebTextSignals | CodeSignals | LanguageSignals,
+    SizeSignals | WebTextSignals | CodeSignals | LanguageSignals | UrlSignals,
     Field(discriminator="kind"),
 ]
 

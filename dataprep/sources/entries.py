@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dataprep.documents import MAX_COLLECTION
 from dataprep.errors import SourceError, nearest
+from dataprep.url_lists import UrlLists
 from dataprep.yaml_models import Frozen
 
 
@@ -64,6 +65,21 @@ class Columns(Frozen):
     license: str | None = None
     ignored: tuple[str, ...] = ()
     """Columns that are not even read."""
+
+
+class UrlRules(UrlLists):
+    """The lists by which a corpus's URLs are judged, and how strictly."""
+
+    max_soft_words: int = Field(default=1, ge=0)
+    """Different soft words that a URL may have."""
+
+    @model_validator(mode="after")
+    def _names_a_list(self) -> UrlRules:
+        if not (
+            self.folders or self.domains or self.urls or self.hard_words or self.soft_words or self.subwords
+        ):
+            raise ValueError("names no list: give folders, domains, urls, hard_words, soft_words or subwords")
+        return self
 
 
 _LAYOUT_OF = {
@@ -141,6 +157,8 @@ class CorpusEntry(Frozen):
     columns: Columns = Columns()
     filters: str
     """Filter preset, see ``dataprep.filters.PRESETS``."""
+    url_lists: UrlRules | None = None
+    """Lists of URLs and words that drop documents of this corpus, before its preset's filters."""
     language: str | None = None
     license: str
     license_url: str = ""
@@ -183,6 +201,9 @@ class CorpusEntry(Frozen):
                 "only one subset can be read whole, since nothing in a row tells several apart: use "
                 "layout 'folders'"
             )
+        has_urls = self.columns.url is not None or any(self.settings(name).web for name in self.subsets)
+        if self.url_lists is not None and not has_urls:
+            raise ValueError("url_lists: the rows have no URL (no columns.url, and no subset is web)")
         _check_not_refused(self.hub)
         streamed = isinstance(self.hub, HubDataset)
         for name, subset in self.subsets.items():
