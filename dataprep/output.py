@@ -44,13 +44,16 @@ class BuildRecord:
     """Folder of the plan of each stage."""
     shards: Mapping[str, str]
     """Folder of the shards of each stage that was written."""
+    contamination: str | None = None
+    """Folder of the search for evaluation items, where the mixture asked for one."""
 
     @property
     def folders(self) -> tuple[str, ...]:
         """The folders of all artifacts, in the order in which they were built."""
         groups = (self.documents, self.tokens, self.plans, self.shards)
         documents, tokens, plans, shards = (tuple(group.values()) for group in groups)
-        return (*documents, self.duplicates, *tokens, *plans, *shards)
+        lists = (self.duplicates,) if self.contamination is None else (self.duplicates, self.contamination)
+        return (*documents, *lists, *tokens, *plans, *shards)
 
 
 def list_builds(output: str) -> list[str]:
@@ -85,9 +88,14 @@ def read_build(path: str) -> BuildRecord:
             tokens=folders("tokens"),
             plans=folders("plan"),
             shards=folders("shards"),
+            contamination=_optional(output, artifacts.get("contamination")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{path}: no build record of this dataprep ({error!r}): build again") from error
+
+
+def _optional(output: str, relative: str | None) -> str | None:
+    return None if relative is None else storage.join(output, relative)
 
 
 def open_build(output: str, *, mixture: str | None = None) -> BuildRecord:

@@ -2,7 +2,7 @@
 
 ::
 
-    raw files -> documents/ -> duplicates/ -> tokens/ -> plan/ -> shards/
+    raw files -> documents/ -> duplicates/ -> contamination/ -> tokens/ -> plan/ -> shards/
 
 The record of a build, ``builds/<mixture>.json``, is written last: it names every artifact that
 belongs together, and is what ``stats``, ``verify``, ``trace`` and the loader start from.
@@ -23,6 +23,7 @@ from dataprep.mixture import ALL, Mixture, load_mixture
 from dataprep.plan import plan_text
 from dataprep.sources import load_catalog
 from dataprep.tokenizers import Tokenizer, load_tokenizer
+from pipelines.decontaminate import decontaminate
 from pipelines.deduplicate import deduplicate
 from pipelines.engine import Engine, ExchangeKind, ProgressSink
 from pipelines.ingest import ingest
@@ -126,15 +127,28 @@ def _from_documents(
 ) -> BuildResult:
     """Deduplicate, tokenize, plan and mix what was ingested; write the build's record."""
     mixture = selection.mixture
+    ranks = survivor_ranks(mixture, documents)
     duplicates = deduplicate(
         mixture.name,
         documents=list(documents.values()),
-        ranks=survivor_ranks(mixture, documents),
+        ranks=ranks,
         sources=mixture.survivor_order,
         config=mixture.dedup,
         output=options.output,
         engine=engine,
     )
+    contamination = None
+    if mixture.decontamination is not None:
+        contamination = decontaminate(
+            mixture.name,
+            documents=list(documents.values()),
+            duplicates=duplicates,
+            ranks=ranks,
+            sources=mixture.survivor_order,
+            config=mixture.decontamination,
+            output=options.output,
+            engine=engine,
+        )
     stores = tokenize(
         documents=list(documents.values()),
         duplicates=duplicates,
@@ -143,6 +157,7 @@ def _from_documents(
         seed=mixture.seed,
         holdout_fraction=mixture.holdout_fraction,
         tags=mixture.tags,
+        contamination=contamination,
         output_root=options.output,
         engine=engine,
     )
@@ -166,7 +181,8 @@ def _from_documents(
         for one in plans
         if options.stage in (None, one.plan.name)
     }
-    record = _record(mixture, selection, documents, duplicates, stores, plans, shards, tokenizer, options)
+    lists = {"duplicates": duplicates} | ({"contamination": contamination} if contamination else {})
+    record = _record(mixture, selection, documents, lists, stores, plans, shards, tokenizer, options)
     artifacts.write_sealed_json(record_path(options.output, mixture.name), record)
     return BuildResult(options.output, mixture, record)
 
@@ -199,7 +215,7 @@ def _record(
     mixture: Mixture,
     selection: Selection,
     documents: Mapping[str, Artifact],
-    duplicates: Artifact,
+    lists: Mapping[str, Artifact],
     stores: Mapping[str, Artifact],
     plans: list[PublishedPlan],
     shards: Mapping[str, Artifact],
@@ -226,7 +242,7 @@ def _record(
         "stages": list(shards),
         "artifacts": {
             "documents": {name: relative(artifact) for name, artifact in documents.items()},
-            "duplicates": relative(duplicates),
+            **{kind: relative(artifact) for kind, artifact in lists.items()},
             "tokens": {name: relative(artifact) for name, artifact in stores.items()},
             "plan": {one.plan.name: relative(one.artifact) for one in plans},
             "shards": {name: relative(artifact) for name, artifact in shards.items()},

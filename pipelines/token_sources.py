@@ -64,6 +64,7 @@ def plan_sources(
     *,
     documents: Sequence[Artifact],
     duplicates: Artifact | None,
+    contamination: Artifact | None = None,
     spec: TokenizerSpec,
     seed: int,
     holdout_fraction: float,
@@ -108,10 +109,18 @@ def plan_sources(
         inputs = {f"documents/{artifact.manifest.name}": artifact.manifest.fingerprint for artifact in own}
         if duplicates is not None:
             inputs["duplicates"] = duplicates.manifest.fingerprint
+        if contamination is not None and _takes_from(contamination, source):
+            inputs["contamination"] = contamination.manifest.fingerprint
         fingerprint = artifacts.fingerprint_of("tokens", config=config, inputs=inputs)
         folder = artifacts.folder_of(output_root, "tokens", f"{spec.name}/{source.name}", fingerprint)
         plans.append(SourcePlan(source, own, layout, config, inputs, fingerprint, folder))
     return plans
+
+
+def _takes_from(contamination: Artifact, source: TokenSource) -> bool:
+    """Tell whether a search for evaluation items may have removed documents of a source."""
+    details = contamination.manifest.details
+    return details["action"] == "remove" and source.name in details["sources"]
 
 
 def count(details: Mapping[str, Any], source: TokenSource, name: str) -> int:

@@ -51,11 +51,13 @@ def tokenize(
     output_root: str,
     engine: Engine,
     tags: TagPolicy = "keep_text",
+    contamination: Artifact | None = None,
 ) -> dict[str, Artifact]:
     """Tokenize every source that is not published yet; return all token artifacts by source name.
 
-    A document is tokenized when its verdict is ``keep``, it is no duplicate, and a source selects
-    its subset. All sources share one exchange, and a part that feeds several sources is read once.
+    A document is tokenized when its verdict is ``keep``, it is no duplicate and not contaminated, and
+    a source selects its subset. All sources share one exchange, and a part that feeds several
+    sources is read once.
 
     Args:
         documents: document tables; those that no source selects from are not read.
@@ -67,6 +69,7 @@ def tokenize(
         output_root: where artifacts are published.
         engine: where the work runs.
         tags: what becomes of StarCoder's tags when the vocabulary lacks them.
+        contamination: documents that hold evaluation items, left out too; None: none is.
 
     Raises:
         ConfigError: two sources select the same subset, or a number is out of range.
@@ -76,6 +79,7 @@ def tokenize(
         sources,
         documents=sorted(documents, key=lambda artifact: artifact.manifest.name),
         duplicates=duplicates,
+        contamination=contamination,
         spec=tokenizer.spec,
         seed=seed,
         holdout_fraction=holdout_fraction,
@@ -100,7 +104,7 @@ def tokenize(
         work_folder = storage.join(output_root, "tokens", tokenizer.spec.name, f"_work-{identity[:12]}")
         results = exchange(
             "tokenize",
-            _tasks(plans, pending, duplicates, work_folder),
+            _tasks(plans, pending, (duplicates, contamination), work_folder),
             _EncodePart(job),
             _WriteBin(job),
             num_buckets=len(job.buckets),
@@ -161,7 +165,7 @@ class _Part:
     """One part of a document table, and which sources select from it."""
 
     path: str
-    removals_path: str | None
+    removals_paths: tuple[str, ...]
     collection: str
     corpus: str
     source_of: Mapping[str, int]
@@ -169,11 +173,19 @@ class _Part:
 
 
 def _tasks(
-    plans: Sequence[SourcePlan], pending: Sequence[int], duplicates: Artifact | None, work_folder: str
+    plans: Sequence[SourcePlan],
+    pending: Sequence[int],
+    lists: Sequence[Artifact | None],
+    work_folder: str,
 ) -> list[Task]:
     """Return one task for each part that holds documents of a source that is not published."""
     feeding = {artifact.manifest.name: artifact for number in pending for artifact in plans[number].documents}
-    removals = {entry.path for entry in duplicates.manifest.files} if duplicates is not None else set()
+    removals = {
+        (number, entry.path)
+        for number, artifact in enumerate(lists)
+        if artifact is not None
+        for entry in artifact.manifest.files
+    }
     tasks: list[Task] = []
     for collection, artifact in sorted(feeding.items()):
         corpus = artifact.manifest.details["corpus"]
@@ -188,7 +200,11 @@ def _tasks(
             name = f"{len(tasks):05d}-{collection}-{entry.path.removesuffix('.parquet')}".replace("/", "-")
             part = _Part(
                 path=artifact.path(entry.path),
-                removals_path=duplicates.path(removed) if duplicates and removed in removals else None,
+                removals_paths=tuple(
+                    one.path(removed)
+                    for number, one in enumerate(lists)
+                    if one is not None and (number, removed) in removals
+                ),
                 collection=collection,
                 corpus=corpus,
                 source_of=source_of,
@@ -212,9 +228,8 @@ class _EncodePart:
     job: _Job
 
     def __call__(self, part: _Part) -> Iterator[tuple[int, pa.RecordBatch]]:
-        removed = np.zeros(0, dtype=np.uint64)
-        if part.removals_path is not None:
-            removed = read_arrow(part.removals_path, columns=["doc_id"]).column("doc_id").to_numpy()
+        lists = [read_arrow(path, columns=["doc_id"])["doc_id"].to_numpy() for path in part.removals_paths]
+        removed = np.unique(np.concatenate([np.zeros(0, dtype=np.uint64), *lists]))
         encoder = DocumentEncoder(
             self.job.load_tokenizer(),
             Routes(part.collection, part.corpus, part.source_of, self.job.layouts),

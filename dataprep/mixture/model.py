@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from dataprep.decontamination.config import DecontaminationConfig
 from dataprep.dedup.config import DedupConfig
 from dataprep.errors import ConfigError, nearest
 from dataprep.mixture.counts import format_count
@@ -47,6 +48,8 @@ class Mixture(Frozen):
     the default: Muennighoff et al. 2023, "Scaling data-constrained language models": repeating
     has lost its value by about 16 epochs."""
     dedup: DedupConfig = DedupConfig()
+    decontamination: DecontaminationConfig | None = None
+    """Evaluation sets that must not be trained on; None: none is looked for."""
     priority: tuple[str, ...] = ()
     """Sources whose copy of a duplicate survives, best first; the others follow in file order."""
     sources: dict[Name, MixtureSource] = Field(min_length=1)
@@ -61,6 +64,12 @@ class Mixture(Frozen):
                 raise ValueError(f"priority: {name!r} is no source; {nearest(name, self.sources)}")
         if len(set(self.priority)) < len(self.priority):
             raise ValueError("priority: a source stands twice")
+        if self.decontamination is not None and self.decontamination.sources != "all":
+            for name in self.decontamination.sources:
+                if name not in self.sources:
+                    raise ValueError(
+                        f"decontamination.sources: {name!r} is no source; {nearest(name, self.sources)}"
+                    )
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names) or VALIDATION in names:
             raise ValueError(f"stages: names must differ and not be {VALIDATION!r}; found {names}")
@@ -201,11 +210,15 @@ class Mixture(Frozen):
             tokens = stage.tokens if after else None
             update = {"sources": left, "upsample_long": rule, "tokens": tokens}
             stages.append(stage.model_copy(update=update))
-        values = {
+        values: dict[str, object] = {
             "sources": {name: source for name, source in self.sources.items() if name not in gone},
             "priority": tuple(name for name in self.priority if name not in gone),
             "stages": tuple(stages),
         }
+        checks = self.decontamination
+        if checks is not None and checks.sources != "all":
+            kept = tuple(name for name in checks.sources if name not in gone)
+            values["decontamination"] = checks.model_copy(update={"sources": kept})
         notice = (
             f"mixture {self.name}: left out {', '.join(gone)} ({len(gone)} of {len(self.sources)} sources)"
         )

@@ -23,9 +23,10 @@ class SourceStatistics:
     text_bytes: int
     """Text of the kept rows."""
     duplicates: Mapping[str, int]
-    """Kept rows that were removed as copies, by kind: exact, url, near."""
+    """Kept rows that were removed as copies, by kind: exact, url, near; and as ``contaminated``, where
+    evaluation items were looked for."""
     documents: int
-    """Documents in the token store: ``kept`` without duplicates."""
+    """Documents in the token store: ``kept`` without what was removed."""
     tokens: int
     tokenized_bytes: int
     """Text of the documents in the token store."""
@@ -50,6 +51,23 @@ class DuplicateStatistics:
     largest_cluster: int
     across: Mapping[str, Mapping[str, int]]
     """For each source that lost documents, the sources whose copies survived."""
+
+
+@dataclass(frozen=True)
+class ContaminationStatistics:
+    """What the search for evaluation items found, over all sources."""
+
+    action: str
+    """``remove``, or ``report``: then the documents stay."""
+    documents: int
+    """Documents that were searched."""
+    contaminated: int
+    """Documents that hold an item."""
+    contaminated_bytes: int
+    sets: Mapping[str, Mapping[str, int]]
+    """For each evaluation set: items, too_short, items_found, documents."""
+    folder: str
+    """Where the hits lie."""
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,27 @@ from typing import Any
 
 from dataprep import storage
 from dataprep.artifacts import Artifact, open_artifact, sum_counts
+from dataprep.decontamination import CONTAMINATED
 from dataprep.dedup.removals import KINDS
 from dataprep.mixture import VALIDATION, Mixture
 from dataprep.output import BuildRecord, open_build
 from dataprep.plan import StagePlan
 from dataprep.report.statistics import (
     UNSELECTED,
+    ContaminationStatistics,
     DuplicateStatistics,
     SourceStatistics,
     StageSourceStatistics,
     StageStatistics,
 )
-from dataprep.report.text import documents_text, duplicates_text, list_text, reasons_text, stage_text
+from dataprep.report.text import (
+    contamination_text,
+    documents_text,
+    duplicates_text,
+    list_text,
+    reasons_text,
+    stage_text,
+)
 
 _REASON = "reason:"
 
@@ -40,6 +49,8 @@ class BuildSummary:
     stages: tuple[StageStatistics, ...]
     skipped_files: tuple[str, ...]
     """Raw files that were unreadable and left out."""
+    contamination: ContaminationStatistics | None = None
+    """None: the mixture names no evaluation sets."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
@@ -53,6 +64,7 @@ class BuildSummary:
             documents_text(self.sources),
             reasons_text(self.sources),
             duplicates_text(self.duplicates),
+            contamination_text(self.contamination) if self.contamination is not None else "",
             *(stage_text(stage) for stage in self.stages),
             list_text("raw files left out as unreadable", self.skipped_files),
             list_text("shards, in the order of training", folders),
@@ -74,6 +86,8 @@ def summarise(output: str, mixture: str | None = None) -> BuildSummary:
     record = open_build(output, mixture=mixture)
     tables = [open_artifact(folder, kind="documents") for folder in record.documents.values()]
     duplicates = open_artifact(record.duplicates, kind="duplicates")
+    checked = record.contamination
+    contamination = None if checked is None else open_artifact(checked, kind="contamination")
     tokens = {name: open_artifact(folder, kind="tokens") for name, folder in record.tokens.items()}
     skipped = [
         f"{table.manifest.name}: {file['origin']}: {file['reason']}"
@@ -85,10 +99,11 @@ def summarise(output: str, mixture: str | None = None) -> BuildSummary:
         mixture=record.mixture,
         tokenizer=record.tokenizer,
         output=record.output,
-        sources=tuple(_sources(record, tables, duplicates, tokens)),
+        sources=tuple(_sources(record, tables, duplicates, contamination, tokens)),
         duplicates=_duplicates(duplicates),
         stages=tuple(stages),
         skipped_files=tuple(skipped),
+        contamination=None if contamination is None else _contamination(contamination),
     )
 
 
@@ -103,7 +118,11 @@ def _read_plan(folder: str) -> StagePlan:
 
 
 def _sources(
-    record: BuildRecord, tables: Iterable[Artifact], duplicates: Artifact, tokens: Mapping[str, Artifact]
+    record: BuildRecord,
+    tables: Iterable[Artifact],
+    duplicates: Artifact,
+    contamination: Artifact | None,
+    tokens: Mapping[str, Artifact],
 ) -> list[SourceStatistics]:
     mixture = Mixture.model_validate(record.mixture_config)
     # A record's JSON is sorted by name; the numbers keep the order of the mixture's file.
@@ -116,15 +135,20 @@ def _sources(
             source = mixture.source_of(corpus, subset)
             (unselected if source is None else counts[source]).append(numbers)
     removed = duplicates.manifest.details["per_source"]
+    removes = contamination is not None and contamination.manifest.details["action"] == "remove"
     found = []
     for name, parts in counts.items():
         own = removed.get(name, {})
+        lost = {kind: int(own.get(kind, 0)) for kind in KINDS}
+        if contamination is not None and removes:
+            hit = contamination.manifest.details["per_source"].get(name, {})
+            lost[CONTAMINATED] = int(hit.get(CONTAMINATED, 0))
         found.append(
             _source(
                 name,
                 mixture.sources[name].corpus,
                 sum_counts(parts),
-                {kind: int(own.get(kind, 0)) for kind in KINDS},
+                lost,
                 tokens.get(name),
             )
         )
@@ -172,6 +196,18 @@ def _duplicates(artifact: Artifact) -> DuplicateStatistics:
         clusters=counts.get("clusters", 0),
         largest_cluster=max(sizes, default=0),
         across=across,
+    )
+
+
+def _contamination(artifact: Artifact) -> ContaminationStatistics:
+    details, counts = artifact.manifest.details, artifact.manifest.counts
+    return ContaminationStatistics(
+        action=details["action"],
+        documents=counts.get("documents", 0),
+        contaminated=counts.get("contaminated", 0),
+        contaminated_bytes=counts.get("contaminated_bytes", 0),
+        sets=details["sets"],
+        folder=artifact.folder,
     )
 
 

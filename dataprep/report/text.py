@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from dataprep.mixture import format_count
-from dataprep.report.statistics import DuplicateStatistics, SourceStatistics, StageStatistics
+from dataprep.report.statistics import (
+    ContaminationStatistics,
+    DuplicateStatistics,
+    SourceStatistics,
+    StageStatistics,
+)
 from dataprep.text_table import aligned
 
 _MAX_REASONS = 4
@@ -96,6 +101,26 @@ def duplicates_text(found: DuplicateStatistics) -> str:
         rest = sum(number for number, _, _ in pairs[_MAX_ACROSS:])
         lines.append((f"{len(pairs) - _MAX_ACROSS} more pairs", f"{rest:,}"))
     return text + ("\n" + aligned(lines, left_columns=2) if lines else "")
+
+
+def contamination_text(found: ContaminationStatistics) -> str:
+    """Return which evaluation sets were found in how many documents."""
+    done = "removed" if found.action == "remove" else "reported only, nothing was removed"
+    lines = [("set", "items", "too short", "found", "documents")]
+    lines += [
+        (
+            name,
+            f"{one['items']:,}",
+            _or_dash(one["too_short"]),
+            _or_dash(one["items_found"]),
+            _or_dash(one["documents"]),
+        )
+        for name, one in found.sets.items()
+    ]
+    return (
+        f"evaluation items: {found.contaminated:,} of {found.documents:,} documents hold one ({done}); "
+        f"hits in {found.folder}\n{aligned(lines)}"
+    )
 
 
 def stage_text(stage: StageStatistics) -> str:

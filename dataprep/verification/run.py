@@ -14,6 +14,7 @@ from dataprep.artifacts import Artifact
 from dataprep.errors import ConfigError
 from dataprep.output import BuildRecord, list_builds, read_build
 from dataprep.plan import StagePlan
+from dataprep.verification.contamination import check_contamination
 from dataprep.verification.corpus import CorpusRows, PartRows
 from dataprep.verification.document_tables import check_document_table
 from dataprep.verification.duplicate_lists import check_duplicates
@@ -84,6 +85,8 @@ class _Run:
             self._documents([folder], {}, wanted=_NO_DOCUMENTS)
         elif kind == "duplicates":
             check_duplicates(artifact, findings, damaged=damaged, corpus=None)
+        elif kind == "contamination":
+            check_contamination(artifact, findings, damaged=damaged, corpus=None)
         elif kind == "tokens":
             check_token_store(artifact, findings, damaged=damaged, corpus=None, executor=self._executor)
         elif kind == "plan" and not damaged:
@@ -107,6 +110,7 @@ class _Run:
             self._lineage(build)
             corpus = self._corpus_of(build)
             self._duplicates(build, corpus)
+            self._contamination(build, corpus)
             stores = self._token_stores(build, corpus)
             plans = self._plans(build, stores)
             self._shards(build, plans, corpus)
@@ -140,6 +144,8 @@ class _Run:
         groups = {"documents": build.documents, "tokens": build.tokens}
         made = {f"{kind}/{name}": folder for kind, group in groups.items() for name, folder in group.items()}
         made["duplicates"] = build.duplicates
+        if build.contamination is not None:
+            made["contamination"] = build.contamination
         derived = dict.fromkeys(build.tokens.values(), made)
         derived |= dict.fromkeys(build.plans.values(), made)
         for stage, folder in build.shards.items():
@@ -207,6 +213,15 @@ class _Run:
             return
         findings = Findings(self._name(build.duplicates), _CONTENT["duplicates"])
         check_duplicates(artifact, findings, damaged=self._damaged[build.duplicates], corpus=corpus)
+        self.checks.append(findings.to_check())
+
+    def _contamination(self, build: BuildRecord, corpus: CorpusRows | None) -> None:
+        artifact = None if build.contamination is None else self._opened[build.contamination]
+        if artifact is None:
+            return
+        findings = Findings(self._name(artifact.folder), _CONTENT["contamination"])
+        damaged = self._damaged[artifact.folder]
+        check_contamination(artifact, findings, damaged=damaged, corpus=corpus)
         self.checks.append(findings.to_check())
 
     def _token_stores(self, build: BuildRecord, corpus: CorpusRows | None) -> dict[str, Artifact]:
@@ -287,6 +302,7 @@ class _Run:
 _CONTENT = {
     "documents": "rows, counts and provenance",
     "duplicates": "removed documents and their survivors",
+    "contamination": "documents that hold evaluation items",
     "tokens": "documents, ids and order",
     "plan": "arithmetic",
     "shards": "rows, segments and mixture",

@@ -168,6 +168,20 @@ def test_without_a_source_the_others_share_its_weight_and_the_notice_says_so(tmp
     assert Mixture.model_validate(mixture.model_dump(by_alias=True)) == mixture
 
 
+def test_evaluation_sets_are_named_with_the_sources_to_search(tmp_path: Path) -> None:
+    assert load(tmp_path, RECIPE).decontamination is None
+    sets = "decontamination:\n  sets: [{name: quiz, path: quiz.jsonl, fields: [question]}]\n"
+    checks = load(tmp_path, RECIPE + sets).decontamination
+    assert checks is not None
+    assert (checks.ngram, checks.overlap, checks.action, checks.searches("law")) == (13, None, "remove", True)
+    mixture = load(tmp_path, RECIPE + sets + "  sources: [web, law]\n")
+    smaller = mixture.without(["law"])[0].decontamination
+    assert smaller is not None
+    assert smaller.sources == ("web",)
+    with pytest.raises(ConfigError, match=r"decontamination\.sources: 'lw' is no source; did you mean 'law'"):
+        load(tmp_path, RECIPE + sets + "  sources: [lw]\n")
+
+
 def test_without_nothing_is_the_same_mixture(tmp_path: Path) -> None:
     mixture = load(tmp_path, RECIPE)
     assert mixture.without([]) == (mixture, "")

@@ -189,6 +189,25 @@ def test_json_holds_what_the_text_shows(output: Path) -> None:
     assert value["stages"][0]["sources"][1]["rows"] == 16
 
 
+def test_evaluation_items_are_counted_by_set_and_source(output: Path) -> None:
+    assert "evaluation items" not in summarise(str(output)).to_text()
+    details = {
+        "action": "remove",
+        "sets": {"quiz": {"items": 30, "too_short": 2, "items_found": 5, "documents": 7}},
+        "per_source": {"web": {"documents": 6, "contaminated": 7}},
+    }
+    counts = {"documents": 9, "contaminated": 7, "contaminated_bytes": 70}
+    folder = _publish(output, "contamination", "tiny", counts=counts, details=details)
+    record = artifacts.read_sealed_json(f"{output}/builds/tiny.json")
+    record["artifacts"]["contamination"] = folder.removeprefix(str(output)).lstrip("/")
+    artifacts.write_sealed_json(f"{output}/builds/tiny.json", record)
+    summary = summarise(str(output))
+    web, wiki, _ = summary.sources
+    assert (web.duplicates["contaminated"], wiki.duplicates["contaminated"]) == (7, 0)
+    assert "7 of 9 documents hold one (removed)" in summary.to_text()
+    assert "quiz     30          2      5          7" in summary.to_text()
+
+
 def test_a_missing_artifact_is_named(output: Path) -> None:
     folder = next(output.glob("duplicates/tiny/*"))
     (folder / "manifest.json").unlink()
