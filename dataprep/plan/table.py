@@ -111,10 +111,11 @@ def plan_text(plans: Sequence[StagePlan], mixture: Mixture) -> str:
     parts = [mixture.summary()]
     for plan in plans:
         passes = f", to be trained on {plan.passes} times" if plan.passes > 1 else ""
+        since = f", from row {plan.fork_row:,} on" if plan.fork_row else ""
         shards = "1 shard" if plan.num_shards == 1 else f"{plan.num_shards:,} shards"
         parts.append(
             f"\nstage {plan.name}: {format_count(plan.num_tokens)} tokens = {plan.num_rows:,} rows of "
-            f"{plan.sequence_length} ({plan.packing}) in {shards}{passes}"
+            f"{plan.sequence_length} ({plan.packing}) in {shards}{since}{passes}"
         )
         shown = [row for row in rows if row.stage == plan.name and (row.rows or plan.name != VALIDATION)]
         parts.append(aligned([_HEADINGS, *(_cells(row) for row in shown)], left_columns=2))
