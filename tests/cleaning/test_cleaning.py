@@ -6,9 +6,12 @@ import pyarrow as pa
 import pytest
 
 from dataprep import documents
-from dataprep.cleaning import CleaningConfig, PartCounts, clean, signal_columns
+from dataprep.cleaning import CleaningConfig, PartCounts, clean, preset_of, signal_columns
 from dataprep.dedup import signature_schema
+from dataprep.filters import resolve_preset
+from dataprep.signals import UrlSignals
 from dataprep.sources import load_catalog
+from dataprep.sources.entries import UrlRules
 
 PROSE = "The quick brown fox jumps over the lazy dog and goes home to have a rest with that of others. " * 8
 
@@ -125,3 +128,27 @@ def test_counts_are_by_subset():
         "DM Mathematics": {"kept": 1, "rows": 1, "text_bytes": 1},
         "Github": {"kept": 0, "reason:null_text": 1, "rows": 1, "text_bytes": 0},
     }
+
+
+def test_a_corpus_s_url_lists_judge_before_its_preset(tmp_path):
+    words = tmp_path / "words"
+    words.write_text("Casino\n")
+    lists = UrlRules(hard_words=(str(words),)).pinned()
+    entry = load_catalog().corpus("refinedweb").model_copy(update={"url_lists": lists})
+    rows = [("web", PROSE, "keep"), ("web", " ", "keep"), ("web", " ", "keep"), ("web", None, "null_text")]
+    raw = raw_batch(rows, source="refinedweb")
+    urls = pa.array(["http://a.org/CASINO", "http://a.org/casino", None, "http://casino.org"])
+    raw = raw.set_column(raw.schema.get_field_index("url"), raw.schema.field("url"), urls)
+    columns = signal_columns(entry, None)
+    cleaned = clean(raw, entry, columns=columns, config=CleaningConfig(), counts=PartCounts()).documents
+    assert cleaned.column("verdict").to_pylist() == [
+        "url_hard_word",
+        "url_hard_word",
+        "empty_text",
+        "null_text",
+    ]
+    assert cleaned.column("url_hard_words").to_pylist() == [1, 1, None, None]
+    assert cleaned.column("url_blocked_domain").null_count == 4  # no list of domains is given
+    plain = load_catalog().corpus("refinedweb")
+    assert set(columns) - set(signal_columns(plain, None)) == set(UrlSignals.NAMES)
+    assert preset_of(plain, "web_en") == resolve_preset("web_en")

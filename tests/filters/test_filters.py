@@ -140,7 +140,7 @@ def test_every_preset_measures_what_its_rules_need(name):
 
 
 def test_presets_differ_in_identity():
-    identities = [str(preset_identity(name)) for name in PRESETS]
+    identities = [str(preset_identity(preset)) for preset in PRESETS.values()]
     assert len(set(identities)) == len(PRESETS)
 
 

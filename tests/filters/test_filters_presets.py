@@ -161,7 +161,7 @@ def test_the_catalogue_s_presets_are_there() -> None:
 
 
 def test_identity_is_json_and_knows_every_threshold() -> None:
-    identity = preset_identity("web_en")
+    identity = preset_identity(resolve_preset("web_en"))
     assert json.loads(json.dumps(identity)) == identity
     changed = resolve_preset("web_en").model_copy(update={"filters": (GopherQuality(min_words=40),)})
     assert changed.model_dump(mode="json") != identity

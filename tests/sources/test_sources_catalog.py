@@ -166,6 +166,21 @@ def test_a_catalogue_of_one_s_own_adds_corpora(tmp_path: Path) -> None:
             r"subsets.all.excluded: 'excluded_all' is not in exclusions",
         ),
         ("{all: {}}", "{all: {}", r"not valid YAML"),
+        (
+            "filters: curated",
+            "filters: curated\n    url_lists: {domains: [a.txt]}",
+            r"corpora.minutes: url_lists: the rows have no URL",
+        ),
+        (
+            "{text: body}",
+            "{text: body, url: link}\n    url_lists: {max_soft_words: 2}",
+            r"corpora.minutes.url_lists: names no list",
+        ),
+        (
+            "{text: body}",
+            "{text: body, url: link}\n    url_lists: {domain: [a.txt]}",
+            r"corpora.minutes.url_lists.domain: unknown key; did you mean 'domains'",
+        ),
         ("{all: {}}", "{all: {}, more: {}}", r"corpora.minutes: only one subset can be read whole"),
         (
             "adapter: generic",
