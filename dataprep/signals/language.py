@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from dataprep.yaml_models import Frozen
 
 BUNDLED_MODEL = "lid.176.ftz"
 _NAMES = ("language_score", "language_match")
+_LARGER = 8
 _LABEL_PREFIX = "__label__"
 
 
@@ -35,6 +37,9 @@ class LanguageSignals(Frozen):
     looked at as a whole."""
     windows: int = Field(default=4, ge=1)
     """Number of windows that make up the sample."""
+    sure_score: float = 0.8
+    """Below this score, or with another label than the expected one, the text is judged by a sample of
+    eight times the size (in twice as many windows)."""
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the signals, in column order."""
@@ -49,6 +54,8 @@ class LanguageSignals(Frozen):
         present = np.flatnonzero(batch.present)
         for row, text in zip(present, batch.text.take(pa.array(present)).to_pylist()):
             found, probability = model.predict(self.sample(text))
+            if len(text) > self.sample_chars and self.in_doubt(found, probability, batch.expected_language):
+                found, probability = model.predict(self.large_sample(text))
             if len(found):
                 labels[row] = found[0].removeprefix(_LABEL_PREFIX)
                 score[row] = min(float(probability[0]), 1.0)
@@ -59,12 +66,27 @@ class LanguageSignals(Frozen):
 
     def sample(self, text: str) -> str:
         """Return what the model is shown of ``text``: one line of at most about ``sample_chars``."""
-        if len(text) > self.sample_chars:
-            width = self.sample_chars // self.windows
-            step = (len(text) - width) / max(self.windows - 1, 1)
-            starts = [round(k * step) for k in range(self.windows)]
-            text = " ".join(text[start : start + width] for start in starts)
-        return text.replace("\n", " ")
+        return _spread(text, num_chars=self.sample_chars, windows=self.windows)
+
+    def large_sample(self, text: str) -> str:
+        """Return what the model is shown of a ``text`` whose sample left it in doubt."""
+        return _spread(text, num_chars=_LARGER * self.sample_chars, windows=2 * self.windows)
+
+    def in_doubt(self, labels: Sequence[str], scores: Sequence[float], expected: str | None) -> bool:
+        """Return whether a prediction is to be made again on more of the text."""
+        if not len(labels) or scores[0] < self.sure_score:
+            return True
+        return expected is not None and labels[0] != _LABEL_PREFIX + expected
+
+
+def _spread(text: str, *, num_chars: int, windows: int) -> str:
+    """Return ``text`` as one line, or windows of it, evenly spread, if it has more than ``num_chars``."""
+    if len(text) > num_chars:
+        width = num_chars // windows
+        step = (len(text) - width) / max(windows - 1, 1)
+        starts = [round(k * step) for k in range(windows)]
+        text = " ".join(text[start : start + width] for start in starts)
+    return text.replace("\n", " ")
 
 
 @functools.cache

@@ -231,7 +231,7 @@ def scan_text(
                 behind = data[stop + 1]
                 alone = (mark == _COMMA) | (mark == _COLON) | (mark == _CLOSE) | (mark == _QUESTION)
                 if mark == _DOT:
-                    alone = blocks[data[stop - 1]] & (LOWER | DIGIT) != 0
+                    alone = chars > 1 and blocks[data[stop - 1]] & (LOWER | DIGIT) != 0
                 if alone and mode == UNICODE and (behind == _SPACE or behind == _LF):  # noqa: SIM109
                     mark_flags = flags_of(int64(blocks[mark]), int64(blocks[mark]), 1)
                     num_words = put_word(words, num_words, i, stop, chars, word_flags)

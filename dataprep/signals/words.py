@@ -5,8 +5,9 @@ words are close to what spaCy's rule tokenizer gives datatrove, in one rule set 
 languages. Of a chunk:
 
 1. leading marks (quotes, brackets, currency, ``#``, ``*``, ...) and trailing marks stand alone,
-   a run of dots as one; a single final dot stands alone after a lower-case letter, a digit, a
-   mark or two capitals (so "end." gives two words, "J." and "U.S." one);
+   a run of dots as one, a trailing currency sign only behind a digit; a single final dot stands
+   alone after a word in small letters or letters without case, a digit, a mark or two capitals
+   (so "end." gives two words; "J.", "a." and "U.S." one);
 2. what holds ``://`` or ``@`` stays whole;
 3. inside, emoji and dot runs stand alone; hyphens, ``/ : = < >`` do between letters (or after a
    digit before a letter), ``,`` between letters, ``.`` between a small letter and a capital,
@@ -14,8 +15,8 @@ languages. Of a chunk:
 4. an apostrophe between letters begins a word of at most two letters ("John" "'s") and ends a
    longer one ("l'" "homme").
 
-Differs from spaCy: no lists of exceptions and units, one rule for all languages where spaCy
-splits hyphens in English, French and Italian only.
+Hyphens join in German, Spanish, Dutch and Portuguese (see ``WebTextSignals.join_hyphens``): their
+kernels get a table without the bit HYPHEN. Differs from spaCy: no lists of exceptions and units.
 """
 
 from __future__ import annotations
@@ -124,8 +125,11 @@ def peel_back(data: Any, start: int, stop: int, first: Any, blocks: Any) -> int:
     """Return the start of the mark that stands alone at the back of a chunk, or ``stop`` if none does."""
     last = previous(data, stop, start)
     code_point, _ = decode(data, last, stop)
-    if code_point != _DOT and code_point != _PLUS:
-        return last if bits_of(code_point, first, blocks) & SUFFIX else stop
+    last_bits = bits_of(code_point, first, blocks)
+    # A currency sign stands alone in front of anything, but only behind a digit.
+    currency = last_bits & (PREFIX | PUNCTUATION | SUFFIX) == PREFIX and code_point != _EQUALS
+    if code_point != _DOT and code_point != _PLUS and not currency:
+        return last if last_bits & SUFFIX else stop
     if code_point == _DOT:
         run = last
         while run > start and data[run - 1] == _DOT:
@@ -137,9 +141,11 @@ def peel_back(data: Any, start: int, stop: int, first: Any, blocks: Any) -> int:
     before = previous(data, last, start)
     mark, _ = decode(data, before, last)
     bits = bits_of(mark, first, blocks)
-    if code_point == _PLUS:
+    if code_point == _PLUS or currency:
         return last if bits & DIGIT else stop
-    if bits & (LOWER | DIGIT | PUNCTUATION) or mark == _PLUS:
+    if bits & ALPHA and not bits & UPPER:
+        return stop if before == start else last
+    if bits & (DIGIT | PUNCTUATION) or mark == _PLUS:
         return last
     if bits & UPPER and before > start:
         capital, _ = decode(data, previous(data, before, start), before)

@@ -107,6 +107,13 @@ def character_table() -> CharacterTable:
     return CharacterTable(first=first.astype(np.uint16), blocks=np.ascontiguousarray(blocks).reshape(-1))
 
 
+@functools.cache
+def table_without_hyphens() -> CharacterTable:
+    """Return the table for languages in which a hyphen joins two words to one: nothing is a HYPHEN."""
+    table = character_table()
+    return CharacterTable(first=table.first, blocks=table.blocks & np.uint16(0xFFFF ^ HYPHEN))
+
+
 def _bits_of_all_code_points() -> npt.NDArray[np.uint16]:
     bits = np.zeros(_NUM_CODE_POINTS, np.uint16)
     by_category = {
@@ -117,7 +124,7 @@ def _bits_of_all_code_points() -> npt.NDArray[np.uint16]:
         "Nd": DIGIT,
         **dict.fromkeys(("Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po"), PUNCTUATION),
         "So": ICON | PREFIX | SUFFIX,
-        "Sc": PREFIX | SUFFIX,
+        "Sc": PREFIX,
     }
     for start, stop in _ASSIGNED:
         categories = map(unicodedata.category, map(chr, range(start, stop)))

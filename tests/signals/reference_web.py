@@ -75,7 +75,9 @@ def num_sentences(words: list[str]) -> int:
     return sentences
 
 
-def c4_signals(text: str, *, terminal_punct: bool, min_line_words: int) -> dict[str, float]:
+def c4_signals(
+    text: str, *, terminal_punct: bool, min_line_words: int, join_hyphens: bool
+) -> dict[str, float]:
     found = {"c4_lorem_ipsum": 0.0, "c4_curly_bracket": 0.0, "c4_num_sentences": 0.0}
     for raw_line in text.splitlines():
         chunks = raw_line.split()
@@ -93,7 +95,7 @@ def c4_signals(text: str, *, terminal_punct: bool, min_line_words: int) -> dict[
         elif "{" in line:
             found["c4_curly_bracket"] = 1.0
         elif not any(policy in line.lower() for policy in POLICIES):
-            found["c4_num_sentences"] += num_sentences(words_of(line))
+            found["c4_num_sentences"] += num_sentences(words_of(line, join_hyphens=join_hyphens))
     return found
 
 
@@ -104,8 +106,9 @@ def web_signals(
     short_line_chars: int = 30,
     terminal_punct: bool = False,
     min_line_words: int = 3,
+    join_hyphens: bool = False,
 ) -> dict[str, float]:
-    words = words_of(text, kind=kind)
+    words = words_of(text, kind=kind, join_hyphens=join_hyphens)
     real_words = [word for word in words if not all(has(c, SYMBOL) for c in word)]
     segments = text.splitlines()
     paragraphs = re.split(r"\n{2,}", text.strip())
@@ -134,5 +137,10 @@ def web_signals(
         "short_line_ratio": ratio(len(short_lines), len(solid_lines)),
         "char_dup_ratio": ratio(duplicates(solid_lines)[1], len(text.replace("\n", ""))),
         "list_ratio": ratio(text.count("\n"), len(words)),
-        **c4_signals(text, terminal_punct=terminal_punct, min_line_words=min_line_words),
+        **c4_signals(
+            text,
+            terminal_punct=terminal_punct,
+            min_line_words=min_line_words,
+            join_hyphens=join_hyphens,
+        ),
     }

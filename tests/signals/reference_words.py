@@ -37,7 +37,9 @@ def icon(character: str) -> bool:
 def stands_alone(character: str, *, at_front: bool) -> bool:
     if at_front and character in "§=":
         return True
-    return character in PEELED or unicodedata.category(character) in ("So", "Sc")
+    if unicodedata.category(character) == "Sc":
+        return at_front
+    return character in PEELED or unicodedata.category(character) == "So"
 
 
 def front_mark(chunk: str) -> str:
@@ -52,23 +54,25 @@ def back_mark(chunk: str) -> str:
     if dots := re.search(r"\.{2,}\Z", chunk):
         return dots[0]
     before = chunk[-2:-1]
-    if chunk[-1] == "+":
-        return "+" if digit(before) else ""
+    if chunk[-1] == "+" or unicodedata.category(chunk[-1]) == "Sc":
+        return chunk[-1] if digit(before) else ""
     if chunk[-1] != ".":
         return chunk[-1] if stands_alone(chunk[-1], at_front=False) else ""
-    if small(before) or digit(before) or punctuation(before) or before == "+":
+    if letter(before) and not capital(before):
+        return "." if len(chunk) > 2 else ""
+    if digit(before) or punctuation(before) or before == "+":
         return "."
     return "." if capital(before) and capital(chunk[-3:-2]) else ""
 
 
-def inner_mark(chunk: str, i: int) -> str:
+def inner_mark(chunk: str, i: int, *, join_hyphens: bool) -> str:
     character, before, behind = chunk[i], chunk[i - 1] if i else "", chunk[i + 1 : i + 2]
     if icon(character):
         return character
     if dots := re.match(r"\.{2,}", chunk[i:]):
         return dots[0]
     word_before = letter(before) or digit(before)
-    if character in HYPHENS and word_before:
+    if character in HYPHENS and word_before and not join_hyphens:
         run = re.match("[-–—~]+", chunk[i:])
         assert run
         if letter(chunk[i + len(run[0]) : i + len(run[0]) + 1]):
@@ -83,7 +87,7 @@ def inner_mark(chunk: str, i: int) -> str:
     return ""
 
 
-def inner_words(chunk: str) -> list[str]:
+def inner_words(chunk: str, *, join_hyphens: bool) -> list[str]:
     if "@" in chunk or "://" in chunk:
         return [chunk]
     words, word, i = [], "", 0
@@ -103,7 +107,7 @@ def inner_words(chunk: str) -> list[str]:
             else:
                 word += character
             i += 1
-        elif mark := inner_mark(chunk, i):
+        elif mark := inner_mark(chunk, i, join_hyphens=join_hyphens):
             words += [word, mark]
             word = ""
             i += len(mark)
@@ -113,7 +117,7 @@ def inner_words(chunk: str) -> list[str]:
     return [*words, word]
 
 
-def words_of_chunk(chunk: str) -> list[str]:
+def words_of_chunk(chunk: str, *, join_hyphens: bool = False) -> list[str]:
     front: list[str] = []
     back: list[str] = []
     while chunk and (mark := front_mark(chunk)):
@@ -122,10 +126,10 @@ def words_of_chunk(chunk: str) -> list[str]:
     while chunk and (mark := back_mark(chunk)):
         back.insert(0, mark)
         chunk = chunk[: -len(mark)]
-    return [word for word in [*front, *inner_words(chunk), *back] if word]
+    return [word for word in [*front, *inner_words(chunk, join_hyphens=join_hyphens), *back] if word]
 
 
-def words_of(text: str, *, kind: str = "unicode") -> list[str]:
+def words_of(text: str, *, kind: str = "unicode", join_hyphens: bool = False) -> list[str]:
     if kind == "whitespace":
         return text.split()
-    return [word for chunk in text.split() for word in words_of_chunk(chunk)]
+    return [word for chunk in text.split() for word in words_of_chunk(chunk, join_hyphens=join_hyphens)]

@@ -24,7 +24,8 @@ PIECES = [
     "://", "@", "=", "<", ">", "+", "^", "~", "%", "$", "€", "§", "😀", "™", "1", "42", "3.14", "9,000",
     "lorem ipsum", "Lorem Ipsum", "JavaScript", "java[2]script", "use cookies", "use coo\u212aies", "İpsum",
     "Terms of Use", "terms  of use", "privacy policy", "U.S.", "J.R.", "Mr.", "e.g.", "don't", "O'Brien",
-    "well-known", "and/or", "x" * 1001, "\u0661", "\U0001d54f", "\U00010f55", "\u3002", "\x00", "\x7f",
+    "well-known", "a.", "x.", "5$", "$S$", "است.", "and/or", "x" * 1001, "\u0661", "\U0001d54f",
+    "\U00010f55", "\u3002", "\x00", "\x7f",
 ]  # fmt: skip
 
 texts = st.one_of(
@@ -38,8 +39,9 @@ def measured(texts: list[str | None], family: WebTextSignals | None = None) -> d
     return measure([family or WebTextSignals()], pa.array(texts, pa.large_string())).signals
 
 
-def assert_as_reference(texts: list[str], family: WebTextSignals) -> None:
-    signals = measured(list(texts), family)
+def assert_as_reference(texts: list[str], family: WebTextSignals, language: str | None = None) -> None:
+    column = pa.array(texts, pa.large_string())
+    signals = measure([family], column, expected_language=language).signals
     for row, text in enumerate(texts):
         expected = web_signals(
             text,
@@ -47,6 +49,7 @@ def assert_as_reference(texts: list[str], family: WebTextSignals) -> None:
             short_line_chars=family.short_line_chars,
             terminal_punct=family.c4_terminal_punct,
             min_line_words=family.c4_min_line_words,
+            join_hyphens=language in family.join_hyphens,
         )
         assert list(expected) == list(signals)
         for name, value in expected.items():
@@ -116,9 +119,15 @@ def test_equals_the_reference_on_any_text(texts: list[str]) -> None:
     st.booleans(),
     st.integers(0, 5),
     st.integers(0, 40),
+    st.sampled_from([None, "de", "fr"]),
 )
 def test_equals_the_reference_with_any_settings(
-    texts: list[str], words: str, terminal_punct: bool, min_line_words: int, short_line_chars: int
+    texts: list[str],
+    words: str,
+    terminal_punct: bool,
+    min_line_words: int,
+    short_line_chars: int,
+    language: str | None,
 ) -> None:
     family = WebTextSignals.model_validate(
         {
@@ -128,7 +137,14 @@ def test_equals_the_reference_with_any_settings(
             "short_line_chars": short_line_chars,
         }
     )
-    assert_as_reference(texts, family)
+    assert_as_reference(texts, family, language)
+
+
+def test_hyphens_join_words_where_the_language_says_so() -> None:
+    column = pa.array(["Video-Bearbeitung und 3-4 Tage"], pa.large_string())
+    split = measure([WebTextSignals()], column, expected_language="fr").signals["num_words"][0]
+    joined = measure([WebTextSignals()], column, expected_language="de").signals["num_words"][0]
+    assert (split, joined) == (8, 6)
 
 
 def test_a_null_text_has_no_signals_and_a_slice_has_its_own() -> None:
