@@ -21,7 +21,6 @@ number of samples, the sequence length and the seed of the run are fixed by the 
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -98,18 +97,13 @@ def write_identity_maps(stems: Sequence[str], *, num_rows: int, sequence_length:
 
 
 def _link(path: str, name: str) -> bool:
-    """Give a file another name; return False where the filesystem cannot."""
-    temporary = os.path.join(os.path.dirname(name), storage.TEMPORARY_PREFIX + os.path.basename(name))
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
+    """Give a file another name, unless that is there; return False where the filesystem cannot."""
     try:
-        os.link(path, temporary)
+        os.link(path, name)
+    except FileExistsError:
+        return True
     except OSError:
         return False
-    os.replace(temporary, name)
-    # Renaming one name of a file over another name of it does nothing and leaves both.
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
     return True
 
 
@@ -119,7 +113,9 @@ def _sample_index(start: int, stop: int, sequence_length: int) -> npt.NDArray[np
 
 
 def _write_array(path: str, kind: str, shape: tuple[int, ...], chunk: _Chunk) -> None:
-    """Write a .npy file a chunk at a time."""
+    """Write a .npy file a chunk at a time, unless it is there: its name and place say all of its content."""
+    if os.path.exists(path):
+        return
     with storage.atomic_output(path) as stream:
         header = {"descr": kind, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(stream, header)

@@ -187,7 +187,7 @@ def encode_shard(rows: Rows, *, names: Sequence[str], id_type: str, columns: Map
         columns: what the shard says of its columns, see ``shard_columns``.
     """
     config = json.dumps({**columns, "version": _MDS_VERSION}, sort_keys=True).encode()
-    tokens = rows.tokens.astype(np.dtype(id_type).newbyteorder("<"))
+    tokens = rows.tokens.astype(np.dtype(id_type).newbyteorder("<"), copy=False)
     lengths, documents = rows.seg_len.astype("<u4"), rows.seg_doc.astype("<u8")
     sources = [name.encode() for name in names]
     samples = []

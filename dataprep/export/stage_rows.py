@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
-from dataprep import artifacts
+from dataprep import artifacts, storage
 from dataprep.errors import ArtifactError, ConfigError, nearest
 from dataprep.output import open_build
-from dataprep.shards import Rows, ShardStage, check_rows
+from dataprep.shards import Rows, ShardReader, ShardStage, check_rows
 
 VALIDATION = "validation"
 """Name of the stage of held-out documents, which stands behind the stages of training."""
@@ -59,7 +59,7 @@ def rows_of_shard(stage: ShardStage, index: int) -> Iterator[Rows]:
             outside of the vocabulary among them), or rows are missing.
     """
     entry, header = stage.shards[index], stage.header
-    reader = stage.open_shard(index)
+    reader = _open(stage, index)
     num_rows = 0
     for batch in range(reader.num_batches):
         rows = reader.read_rows(batch)
@@ -71,6 +71,21 @@ def rows_of_shard(stage: ShardStage, index: int) -> Iterator[Rows]:
         raise ArtifactError(
             f"{reader.name}: {num_rows:,} rows, but the manifest says {entry.num_rows:,}: build it again"
         )
+
+
+def _open(stage: ShardStage, index: int) -> ShardReader:
+    """Open a shard; a remote one is fetched whole, because all of it is read."""
+    entry = stage.shards[index]
+    path = stage.artifact.path(entry.path)
+    if storage.is_local(path):
+        return stage.open_shard(index)
+    return ShardReader(
+        storage.read_bytes(path),
+        crc32=entry.crc32,
+        name=path,
+        first_row=entry.first_row,
+        rows_per_batch=stage.header.rows_per_batch,
+    )
 
 
 def row_counts(rows: Rows) -> dict[str, int]:

@@ -18,6 +18,8 @@ from dataprep import artifacts
 from pipelines.cli import main, parse
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Files that name the folder of the export, and the manifest with their checksums.
+NAME_PLACES = ("manifest.json", "gpt-neox-rows.yml", "gpt-neox-documents.yml", "megatron-core-documents.json")
 
 
 def export(*arguments: str | Path, status: int = 0) -> None:
@@ -130,6 +132,16 @@ def test_the_choices_for_gpt_neox_arrive(build: SmallBuild, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+def test_workers_change_no_byte(build: SmallBuild, tmp_path: Path) -> None:
+    for name in ("megatron", "mds", "parquet"):
+        export(build.output, "--format", name, "--to", tmp_path / f"{name}-1")
+        workers = ["--format", name, "--to", str(tmp_path / f"{name}-2"), "--workers", "2"]
+        assert main(["export", build.output, *workers]) == 0
+        one, two = (file_bytes(tmp_path / f"{name}-{number}", without=NAME_PLACES) for number in (1, 2))
+        assert one == two
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["megatron", "mds"])
 def test_sigkill_at_any_moment_leaves_nothing_that_looks_finished(
     build: SmallBuild, tmp_path: Path, name: str
@@ -153,5 +165,4 @@ def test_sigkill_at_any_moment_leaves_nothing_that_looks_finished(
     exported = artifacts.open_artifact(str(to), kind="export")
     assert artifacts.damaged_files(exported) == []
     export(build.output, "--format", name, "--to", tmp_path / "at-once")
-    named = ("manifest.json", "gpt-neox-rows.yml", "gpt-neox-documents.yml", "megatron-core-documents.json")
-    assert file_bytes(to, without=named) == file_bytes(tmp_path / "at-once", without=named)
+    assert file_bytes(to, without=NAME_PLACES) == file_bytes(tmp_path / "at-once", without=NAME_PLACES)

@@ -22,6 +22,7 @@ from dataprep.export import (
     ParquetExporter,
     Phase,
     Results,
+    find_stage,
     run_export,
     write_part,
 )
@@ -224,6 +225,13 @@ class TestObjectStore:
             run_export(MAKERS["mds"](build), url, run_phase=stopped)
         with pytest.raises(ConfigError, match="is there already"):
             run_export(MAKERS["parquet"](build), url)
+
+    def test_shards_are_read_from_there_as_well(self, build: SmallBuild, tmp_path: Path, url: str) -> None:
+        folder = build.stages["main"].folder
+        fsspec.filesystem("memory").put(folder, url.removeprefix("memory:/"), recursive=True)
+        run_export(MdsExporter(find_stage(url)), str(tmp_path / "remote"))
+        run_export(MAKERS["mds"](build), str(tmp_path / "local"))
+        assert file_bytes(tmp_path / "remote") == file_bytes(tmp_path / "local")
 
     def test_files_for_memory_maps_need_a_disk(self, build: SmallBuild, url: str) -> None:
         with pytest.raises(ConfigError, match="megatron files are read through a memory map"):
