@@ -7,6 +7,7 @@ explains is a bug of ours until somebody shows otherwise.
 
 from __future__ import annotations
 
+import functools
 from enum import StrEnum
 
 from benchmarks.agreement.ours import (
@@ -17,7 +18,7 @@ from benchmarks.agreement.ours import (
     shown_to_the_model,
 )
 from benchmarks.agreement.sample import Document
-from benchmarks.agreement.theirs import judge_theirs, replaced
+from benchmarks.agreement.theirs import judge_theirs, language_model, replaced
 from dataprep.documents import KEEP
 from dataprep.filters import Rule
 
@@ -83,10 +84,13 @@ def _candidates(name: str) -> tuple[Cause, ...]:
 def _judge_with(cause: Cause, name: str, document: Document) -> str:
     """Return what datatrove decides when one of its definitions is ours."""
     if cause == Cause.SAMPLE:
-        return judge_theirs(name, document, shown=shown_to_the_model(document))
+        shown = shown_to_the_model(document, language_model().predict)
+        return judge_theirs(name, document, shown=shown)
+    words = functools.partial(our_words, language=document.language)
+    sentences = functools.partial(our_sentence_count, language=document.language)
     with replaced(
-        words=our_words if cause in (Cause.WORDS, Cause.WORDS_AND_N_GRAMS) else None,
-        sentence_count=our_sentence_count if cause == Cause.SENTENCES else None,
+        words=words if cause in (Cause.WORDS, Cause.WORDS_AND_N_GRAMS) else None,
+        sentence_count=sentences if cause == Cause.SENTENCES else None,
         distinct_n_grams=cause in (Cause.N_GRAMS, Cause.WORDS_AND_N_GRAMS),
     ):
         return judge_theirs(name, document)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,20 @@ from benchmarks.agreement.sample import Document
 from dataprep.documents import KEEP
 from dataprep.filters import C4, FineWeb, GopherQuality, GopherRepetition, Language, NotEmpty, Rule, verdicts
 from dataprep.kernels import kernel, read, write
-from dataprep.signals import LanguageSignals, SizeSignals, WebTextSignals, measure
+from dataprep.signals import (
+    LanguageSignals,
+    SignalFamily,
+    SizeSignals,
+    WebTextSignals,
+    measure,
+    signal_names,
+)
 from dataprep.signals.c4_lines import num_sentences
 from dataprep.signals.words import WORD_FLAGS, WORD_START, WORD_STOP, split_text
-from dataprep.text.characters import character_table
+from dataprep.text.characters import character_table, table_without_hyphens
 
 Signals = Mapping[str, npt.NDArray[np.float32]]
+Predict = Callable[[str, int], tuple[Sequence[str], Sequence[float]]]
 
 FILTERS = ("gopher_repetition", "gopher_quality", "c4", "c4_any_line_end", "fineweb_quality", "language")
 """What is compared; ``c4_any_line_end`` is C4 as FineWeb runs it, without the rule about line ends."""
@@ -33,6 +41,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     "language": Language().rules(),
 }
 _LANGUAGE = LanguageSignals()
+_PROSE = WebTextSignals()
 
 
 def rules_of(name: str) -> tuple[Rule, ...]:
@@ -42,10 +51,9 @@ def rules_of(name: str) -> tuple[Rule, ...]:
 
 def judge_ours(documents: Sequence[Document]) -> tuple[dict[str, list[str]], dict[str, Signals]]:
     """Return, for every filter, the verdict of each document, and the signals they come from."""
-    text = pa.array([document.text for document in documents], pa.large_string())
-    by_language = _language_signals(documents)
-    prose = measure([SizeSignals(), WebTextSignals()], text).signals
-    strict_c4 = measure([WebTextSignals(c4_terminal_punct=True)], text).signals
+    prose = _measured(documents, [SizeSignals(), _PROSE])
+    strict_c4 = _measured(documents, [WebTextSignals(c4_terminal_punct=True)])
+    by_language = _measured(documents, [_LANGUAGE])
     signals: dict[str, Signals] = dict.fromkeys(FILTERS, prose) | {"c4": strict_c4, "language": by_language}
     prior = pa.array([KEEP] * len(documents)).dictionary_encode()
     judged = {
@@ -62,20 +70,31 @@ def is_empty(documents: Sequence[Document]) -> list[bool]:
     return [bool(failed) for failed in rule.fails(measure([SizeSignals()], text).signals[rule.signal])]
 
 
-def _language_signals(documents: Sequence[Document]) -> dict[str, npt.NDArray[np.float32]]:
-    out = {name: np.full(len(documents), np.nan, np.float32) for name in _LANGUAGE.names()}
+def _measured(documents: Sequence[Document], families: Sequence[SignalFamily]) -> Signals:
+    """Return signals, measured as in a corpus that declares each document's language."""
+    out = {name: np.full(len(documents), np.nan, np.float32) for name in signal_names(families)}
     for language in sorted({document.language for document in documents}):
         rows = [row for row, document in enumerate(documents) if document.language == language]
         text = pa.array([documents[row].text for row in rows], pa.large_string())
-        measured = measure([_LANGUAGE], text, expected_language=language)
+        measured = measure(families, text, expected_language=language)
         for name, values in measured.signals.items():
             out[name][rows] = values
     return out
 
 
-def shown_to_the_model(document: Document) -> str:
-    """Return the part of a text from which we tell its language."""
-    return _LANGUAGE.sample(document.text)
+def shown_to_the_model(document: Document, predict: Predict) -> str:
+    """Return the part of a text from which we tell its language.
+
+    Args:
+        document: The text and the language that is expected.
+        predict: From a line of text and a number, that many labels and their scores.
+    """
+    sample = _LANGUAGE.sample(document.text)
+    if len(document.text) > _LANGUAGE.sample_chars and _LANGUAGE.in_doubt(
+        *predict(sample, 1), document.language
+    ):
+        return _LANGUAGE.large_sample(document.text)
+    return sample
 
 
 @kernel("int64", read("uint8"), read("uint16"), read("uint16"), write("int32", 2))
@@ -91,20 +110,20 @@ def count_sentences(num_words: int, words: Any) -> int:
 
 
 @functools.lru_cache(maxsize=4)
-def our_words(text: str) -> list[str]:
+def our_words(text: str, language: str) -> list[str]:
     """Return the words that our signals are made of."""
-    data, words = text.encode(), _cut(text)
+    data, words = text.encode(), _cut(text, language)
     return [data[start:stop].decode() for start, stop in words[:, [WORD_START, WORD_STOP]].tolist()]
 
 
-def our_sentence_count(text: str) -> int:
+def our_sentence_count(text: str, language: str) -> int:
     """Return how many sentences our C4 signals count in a line."""
-    words = _cut(text)
+    words = _cut(text, language)
     return int(count_sentences(len(words), words))
 
 
-def _cut(text: str) -> npt.NDArray[np.int32]:
-    table = character_table()
+def _cut(text: str, language: str) -> npt.NDArray[np.int32]:
+    table = table_without_hyphens() if language in _PROSE.join_hyphens else character_table()
     data = np.frombuffer(text.encode(), np.uint8)
     words = np.empty((len(data) + 1, WORD_FLAGS + 1), np.int32)
     return words[: int(cut_words(data, table.first, table.blocks, words))]

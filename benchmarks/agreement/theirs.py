@@ -81,11 +81,17 @@ def _filter(name: str, language: str) -> Any:
         return FineWebQualityFilter(language=code)
     assert name == "language", name
     made = LanguageFilter(languages=[language])
-    made.model._model = _LanguageModel()
+    made.model._model = language_model()
     return made
 
 
-class _LanguageModel:
+@functools.cache
+def language_model() -> LanguageModel:
+    """Return the model that both sides ask."""
+    return LanguageModel()
+
+
+class LanguageModel:
     """The quantised model, which comes with a package; datatrove would download the large one.
 
     Scores are numpy's whichever of the two packages called ``fasttext`` was installed last.
@@ -98,6 +104,7 @@ class _LanguageModel:
         self._model = fasttext.load_model(os.path.join(folder, "lid.176.ftz"))
 
     def predict(self, text: str, k: int) -> tuple[Sequence[str], npt.NDArray[np.float64]]:
+        """Return the ``k`` best labels of one line and their scores; all of them for -1."""
         labels, scores = self._model.predict(text, k=k)
         return labels, np.asarray(scores, np.float64)
 

@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.timeout(1800),
 ]
 
-PER_STRATUM = int(os.environ.get("DATAPREP_PEERS_DOCUMENTS", "100"))
+PER_STRATUM = int(os.environ.get("DATAPREP_PEERS_DOCUMENTS", "200"))
 """Documents of each corpus or language; 0 for all."""
 MAX_BYTES = 60_000
 MIN_AGREEMENT = {ENGLISH: 0.99}
@@ -86,7 +86,7 @@ def test_a_difference_in_words_is_found_by_giving_datatrove_our_words() -> None:
     text = "Cannot cannot. " * 13  # spaCy's "can" "not" makes 52 words of 26, marks not counted
     (decision,) = [one for one in _compared(text).differences if one.filter == "gopher_quality"]
     assert decision.cause == Cause.WORDS
-    with replaced(words=our_words):
+    with replaced(words=lambda text: our_words(text, ENGLISH)):
         assert judge_theirs("gopher_quality", decision.document) == decision.ours
 
 
@@ -107,7 +107,7 @@ def test_n_grams_of_other_words_are_one_for_datatrove_but_not_for_us() -> None:
 def test_sentences_are_counted_as_spacy_does(text: str, count: int) -> None:
     from datatrove.utils.text import split_into_sentences
 
-    assert our_sentence_count(text) == len(split_into_sentences(text, "eng")) == count
+    assert our_sentence_count(text, ENGLISH) == len(split_into_sentences(text, "eng")) == count
 
 
 def test_a_difference_in_sentences_is_found_by_giving_datatrove_our_count() -> None:
