@@ -27,6 +27,7 @@ from dataprep.sources import (
     read_batches,
     split_collection,
 )
+from dataprep.text.characters import UNICODE_VERSION
 from pipelines.engine import Engine, Task, run_tasks
 
 _PARQUET_LEVEL = 1
@@ -121,6 +122,8 @@ def _step_config(
     settings = {subset: entry.settings(subset) for subset in subsets if subset is not None}
     return {
         "cleaning": config.model_dump(mode="json"),
+        # What a letter is, and how accents compose, comes with the Python that runs.
+        "unicode": UNICODE_VERSION,
         "corpus": entry.name,
         "number": collection.number,
         "adapter": entry.adapter,
