@@ -70,11 +70,11 @@ def neox_rows_config(
     if not held_out:
         comments.append("Without held-out documents there is nothing to validate on: as little as it allows.")
         settings["eval-iters"] = 1 if iterations is None else 0
-    settings |= {"data-impl": "mmap", "pack-impl": "packed", "allow-chopped": True}
-    settings |= {"seq-length": header.sequence_length, "seed": run.seed}
+    settings |= {"data-impl": "mmap", "seq-length": header.sequence_length, "seed": run.seed}
     if iterations is None:
-        settings["train-epochs"] = 1
+        settings |= {"pack-impl": "packed", "allow-chopped": True, "train-epochs": 1}
     else:
+        # Versions before 2.0 know neither of the two above, which are the defaults of newer ones.
         settings |= {"train-batch-size": run.batch_rows, "train-iters": iterations}
     return _yaml(comments, settings)
 
