@@ -21,13 +21,17 @@ from pipelines.exporting import export
 from pipelines.progress import TerminalProgress
 
 _COUNTS = ("rows", "tokens", "targets", "documents", "document_tokens")
+_PARALLEL_TOKENS = 200_000_000
+"""Below that, one process is done sooner than worker processes have started."""
 _MEGATRON_OPTIONS = ("layout", "label_masks", "train_batch_size", "train_seed")
 
 
 def export_and_report(options: argparse.Namespace) -> str:
     """Export what the command line asks for; return what lies where and how it is used."""
     exporter = make_exporter(options)
-    engine = Engine(num_workers=options.workers or os.cpu_count() or 1, progress=TerminalProgress())
+    is_large = exporter.stage.artifact.manifest.counts["tokens"] >= _PARALLEL_TOKENS
+    workers = options.workers or ((os.cpu_count() or 1) if is_large else 1)
+    engine = Engine(num_workers=workers, progress=TerminalProgress())
     return report(exporter, export(exporter, options.to, engine=engine))
 
 
