@@ -22,8 +22,6 @@ from dataprep.shards.rows import Rows
 
 MAX_VOCAB_SIZE = 1 << 24
 _Id = TypeVar("_Id", bound=np.integer)
-_SPARSE_SHARE = 10
-"""Up to one id in so many needs bit 16: they are then few enough to be set one by one."""
 _ONE_PLANE, _TWO_PLANES = 1 << 16, 1 << 17
 
 
@@ -128,16 +126,33 @@ def decode_tokens(
     high = high[high_column.offset * high_width :][: batch.num_rows * high_width]
     high = high.reshape(batch.num_rows, high_width)
     if high_width != width:
-        high = np.unpackbits(high, axis=1, count=width, bitorder="little")
-        ones = np.flatnonzero(high.view(np.bool_))
-        # 2.7 % of the Stable LM 2 mixture's ids: touching these alone is 1.2 to 1.4 times as fast.
-        if len(ones) < high.size // _SPARSE_SHARE and out.flags.c_contiguous:
+        filled = np.flatnonzero(high.reshape(-1) != 0)
+        if len(filled) < high.size // 2 and out.flags.c_contiguous:
+            # 2.7 % of the ids of the Stable LM 2 mixture, in 19 % of the bytes: setting their bits one
+            # by one measured 1.7 times as fast as joining the planes, most of all in memory traffic.
             out[...] = low
-            out.reshape(-1)[ones] |= 1 << 16
+            out.reshape(-1)[_places_of_ones(high, filled, width)] |= 1 << 16
             return out
+        high = np.unpackbits(high, axis=1, count=width, bitorder="little")
     np.left_shift(high, 16, out=out, dtype=out.dtype, casting="unsafe")
     np.bitwise_or(out, low, out=out, dtype=out.dtype, casting="unsafe")
     return out
+
+
+def _places_of_ones(
+    packed: npt.NDArray[np.uint8], filled: npt.NDArray[np.int64], width: int
+) -> npt.NDArray[np.int64]:
+    """Return where the ones of a packed plane stand among its n * width bits: int64, ascending.
+
+    Args:
+        packed: uint8[n, ceil(width / 8)], little bit order, padded with zeros.
+        filled: which of its bytes are not 0.
+    """
+    row_bytes = packed.shape[1]
+    first_bits = filled * 8 - (filled // row_bytes) * (row_bytes * 8 - width)
+    bits = np.unpackbits(packed.reshape(-1)[filled], bitorder="little")
+    ones = np.flatnonzero(bits.view(np.bool_))
+    return first_bits[ones >> 3] + (ones & 7)
 
 
 def decode_rows(batch: pa.RecordBatch, out: npt.NDArray[np.uint32] | None = None) -> Rows:
