@@ -152,7 +152,8 @@ def _places_of_ones(
     first_bits = filled * 8 - (filled // row_bytes) * (row_bytes * 8 - width)
     bits = np.unpackbits(packed.reshape(-1)[filled], bitorder="little")
     ones = np.flatnonzero(bits.view(np.bool_))
-    return first_bits[ones >> 3] + (ones & 7)
+    places: npt.NDArray[np.int64] = first_bits[ones >> 3] + (ones & 7)
+    return places
 
 
 def decode_rows(batch: pa.RecordBatch, out: npt.NDArray[np.uint32] | None = None) -> Rows:
