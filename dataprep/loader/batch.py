@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -36,14 +37,12 @@ class BatchOptions:
         return np.dtype(self.dtype).itemsize + 8 * self.labels + 8 * self.position_ids
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batch:
     """n rows of one rank's part of a global batch. Its arrays may be views of larger ones."""
 
     tokens: npt.NDArray[np.integer]
     """[n, L+1] token ids; inputs are the first L, their labels the last L."""
-    row_numbers: npt.NDArray[np.int64]
-    """int64[n] number of each row in its stage: what ``dataprep trace --row`` takes."""
     stage: str
     stage_index: int
     epoch: int
@@ -60,9 +59,10 @@ class Batch:
     """int64[n, L]."""
     cu_seqlens: npt.NDArray[np.int32] | None
     """int32[runs + 1] cumulated lengths of what attends to itself, over n * L positions."""
-    _read: PreparedRows = field(repr=False)
-    """The rows that were read together with these, and the number of the first of these."""
-    _first: int = field(repr=False)
+    read: PreparedRows = field(repr=False)
+    """The rows that were read together with these."""
+    first: int = field(repr=False)
+    """Which of them is the first of these."""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -75,12 +75,17 @@ class Batch:
     @cached_property
     def rows(self) -> Rows:
         """The same rows with source, counts and segments; its ``tokens`` are those of the batch."""
-        return self._read.rows.part(self._first, self._first + len(self))
+        return self.read.rows.part(self.first, self.first + len(self))
+
+    @property
+    def row_numbers(self) -> npt.NDArray[np.int64]:
+        """int64[n] number of each row in its stage: what ``dataprep trace --row`` takes."""
+        return self.read.row_numbers[self.first : self.first + len(self)]
 
     @property
     def source_ids(self) -> npt.NDArray[np.uint16]:
         """uint16[n] source of each row, as numbered by the stage's manifest."""
-        return self._read.rows.source[self._first : self._first + len(self)]
+        return self.read.rows.source[self.first : self.first + len(self)]
 
     def segment_ids(self) -> npt.NDArray[np.int32]:
         """Return int32[n, L]: segment of its row that each position belongs to; padding: -1."""
@@ -100,8 +105,7 @@ class Batch:
         return boundaries.make_attention_mask(self.rows, reset_attention=self.boundaries.reset_attention)
 
 
-@dataclass(frozen=True)
-class BatchPlace:
+class BatchPlace(NamedTuple):
     """Where a batch stands in its stream; see the fields of ``Batch``."""
 
     stage: str
@@ -111,32 +115,80 @@ class BatchPlace:
     ends_step: bool
 
 
-@dataclass(frozen=True)
 class PreparedRows:
-    """Rows that were read together, with the arrays that were asked for; batches are parts of it."""
+    """Rows that were read together, with the arrays that were asked for; batches are parts of it.
 
-    rows: Rows
-    """Its tokens have the type that was asked for."""
-    row_numbers: npt.NDArray[np.int64]
-    pieces: int
-    """Into how many each row was cut; ``rows`` are the pieces."""
-    policy: Boundaries
-    labels: npt.NDArray[np.int64] | None
-    position_ids: npt.NDArray[np.int64] | None
-    run_starts: npt.NDArray[np.int64] | None
-    """First position of each run of all rows."""
+    What a trainer may never look at is made when it is looked at.
+
+    Args:
+        tokens: [n, L+1] of the type that was asked for.
+        annotations: gives the rows with all but their tokens.
+        row_numbers: gives the number in the stage of each row.
+        length: sequence length to cut the rows to.
+        policy: what happens between documents.
+        options: which arrays to make.
+    """
+
+    def __init__(
+        self,
+        tokens: npt.NDArray[np.integer],
+        annotations: Callable[[], Rows],
+        row_numbers: Callable[[], npt.NDArray[np.int64]],
+        *,
+        length: int,
+        policy: Boundaries,
+        options: BatchOptions,
+    ) -> None:
+        self.tokens = tokens
+        self.pieces = (tokens.shape[1] - 1) // length
+        """Into how many each row is cut."""
+        self.policy = policy
+        self._length = length
+        self._annotations = annotations
+        self._row_numbers = row_numbers
+        self._recount = options.boundaries is not None
+        if self.pieces > 1:
+            self.tokens = self.rows.tokens
+        crossing = policy.cross_document_loss
+        self.labels = self.position_ids = self.run_starts = None
+        if options.labels:
+            self.labels = boundaries.make_labels(self.rows, self.tokens, cross_document_loss=crossing)
+        if options.position_ids:
+            self.position_ids = boundaries.make_position_ids(
+                self.rows, reset_positions=policy.reset_positions
+            )
+        if options.cu_seqlens:
+            self.run_starts = boundaries.run_starts(self.rows, reset_attention=policy.reset_attention)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The rows, cut if they are to be, with counts under the policy in force."""
+        crossing = self.policy.cross_document_loss
+        # Rows are typed by how they are stored; here the ids are as wide as the trainer wants them.
+        rows = replace(self._annotations(), tokens=cast("npt.NDArray[np.uint32]", self.tokens))
+        if self.pieces > 1:
+            return cutting.cut_rows(rows, self._length, cross_document_loss=crossing)
+        if not self._recount:
+            return rows
+        segments = np.diff(rows.seg_starts)
+        n_loss = boundaries.count_targets(rows.n_tok, segments, cross_document_loss=crossing)
+        return replace(rows, n_loss=n_loss.astype(np.uint32))
+
+    @cached_property
+    def row_numbers(self) -> npt.NDArray[np.int64]:
+        """int64[n * pieces] number in the stage of the row that each row is (a piece of)."""
+        return np.repeat(self._row_numbers(), self.pieces)
 
     def batch(self, start: int, stop: int, place: BatchPlace) -> Batch:
         """Return rows ``start`` to ``stop`` (counted before cutting) as a batch."""
         start, stop = start * self.pieces, stop * self.pieces
         cu_seqlens = None
         if self.run_starts is not None:
-            length = self.rows.sequence_length
-            first, last = np.searchsorted(self.run_starts, (start * length, stop * length))
-            cu_seqlens = np.append(self.run_starts[first:last], stop * length) - start * length
+            bounds = (start * self._length, stop * self._length)
+            first, last = np.searchsorted(self.run_starts, bounds)
+            cu_seqlens = (np.append(self.run_starts[first:last], bounds[1]) - bounds[0]).astype(np.int32)
         return Batch(
-            tokens=self.rows.tokens[start:stop],
-            row_numbers=self.row_numbers[start:stop],
+            tokens=self.tokens[start:stop],
             stage=place.stage,
             stage_index=place.stage_index,
             epoch=place.epoch,
@@ -145,38 +197,7 @@ class PreparedRows:
             boundaries=self.policy,
             labels=None if self.labels is None else self.labels[start:stop],
             position_ids=None if self.position_ids is None else self.position_ids[start:stop],
-            cu_seqlens=None if cu_seqlens is None else cu_seqlens.astype(np.int32),
-            _read=self,
-            _first=start,
+            cu_seqlens=cu_seqlens,
+            read=self,
+            first=start,
         )
-
-
-def prepare_rows(
-    rows: Rows,
-    row_numbers: npt.NDArray[np.int64],
-    *,
-    length: int,
-    policy: Boundaries,
-    options: BatchOptions,
-) -> PreparedRows:
-    """Return rows with the arrays that ``options`` asks for, cut to ``length`` positions.
-
-    Args:
-        rows: with tokens of the type that was asked for.
-    """
-    pieces = rows.sequence_length // length
-    crossing = policy.cross_document_loss
-    if pieces > 1:
-        row_numbers = np.repeat(row_numbers, pieces)
-        rows = cutting.cut_rows(rows, length, cross_document_loss=crossing)
-    if options.boundaries is not None:
-        n_loss = boundaries.count_targets(rows.n_tok, np.diff(rows.seg_starts), cross_document_loss=crossing)
-        rows = replace(rows, n_loss=n_loss.astype(np.uint32))
-    labels = positions = starts = None
-    if options.labels:
-        labels = boundaries.make_labels(rows, rows.tokens, cross_document_loss=crossing)
-    if options.position_ids:
-        positions = boundaries.make_position_ids(rows, reset_positions=policy.reset_positions)
-    if options.cu_seqlens:
-        starts = boundaries.run_starts(rows, reset_attention=policy.reset_attention)
-    return PreparedRows(rows, row_numbers, pieces, policy, labels, positions, starts)

@@ -96,6 +96,7 @@ class BatchReader(Iterator[Batch]):
         """Batches to hand out, each with the state and the place behind it."""
         self._failure: StreamError | None = None
         """What to raise once they are handed out."""
+        self._num_batches = self._num_rows = 0
         self._counters = Counters()
         self._machine: _Machine | None = None
 
@@ -123,8 +124,8 @@ class BatchReader(Iterator[Batch]):
                 self._receive(step)
             self._failure = result.failure
         batch, self._state, self._place = self._waiting.popleft()
-        self._counters.add("batches")
-        self._counters.add("rows", len(batch))
+        self._num_batches += 1
+        self._num_rows += len(batch)
         return batch
 
     def __enter__(self) -> BatchReader:
@@ -167,7 +168,13 @@ class BatchReader(Iterator[Batch]):
         results = [] if self._machine is None else self._machine.results.ready()
         ready = sum(len(result.steps) for result in results)
         tokens = dict(zip(self._state.sources, self._state.counts[1].tolist()))
-        return {**self._counters.snapshot(), "ready_steps": ready, "tokens_by_source": tokens}
+        return {
+            "batches": self._num_batches,
+            "rows": self._num_rows,
+            "ready_steps": ready,
+            **self._counters.snapshot(),
+            "tokens_by_source": tokens,
+        }
 
     def close(self) -> None:
         """Stop the threads. Reading may go on afterwards, with new ones."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from dataprep.errors import DataprepError, StreamError
-from dataprep.loader.batch import Batch, BatchOptions, BatchPlace, PreparedRows, prepare_rows
+from dataprep.loader.batch import Batch, BatchOptions, BatchPlace, PreparedRows
 from dataprep.loader.boundaries import count_targets
 from dataprep.loader.counters import Counters
 from dataprep.loader.order import BatchRows, RowOrder
@@ -51,8 +52,7 @@ class StreamStage:
         return self.shards.header.stage
 
 
-@dataclass(frozen=True)
-class StepResult:
+class StepResult(NamedTuple):
     """What was read of one step."""
 
     work: StepWork
@@ -70,11 +70,10 @@ class WorkResult:
 
 
 class RecordBatchRows:
-    """A decompressed record batch; its tokens are decoded when a batch takes them."""
+    """A decompressed record batch; what is wanted of it is decoded when it is wanted."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self._batch = batch
-        self._annotations = decode_annotations(batch)
 
     def annotations(self, rows: slice | npt.NDArray[np.int64]) -> Rows:
         """Return some rows with all but their tokens."""
@@ -88,6 +87,10 @@ class RecordBatchRows:
             decode_tokens(self._batch.slice(rows.start, rows.stop - rows.start), out)
         else:
             out[...] = self._tokens[rows]
+
+    @cached_property
+    def _annotations(self) -> Rows:
+        return decode_annotations(self._batch)
 
     @cached_property
     def _tokens(self) -> npt.NDArray[np.uint32]:
@@ -189,13 +192,14 @@ class StepReader:
         parts, done = [], 0
         for place in places:
             decompressed = self._record_batch(first_step.stage, place)
-            parts.append(decompressed.annotations(place.rows))
+            parts.append((decompressed, place.rows))
             decompressed.copy_tokens(place.rows, tokens[done : done + place.num_rows])
             done += place.num_rows
         self._counters.add("bytes_decoded", tokens.nbytes)
-        return prepare_rows(
-            replace(concat_rows(parts), tokens=tokens),
-            stage.order.numbers_of(places),
+        return PreparedRows(
+            tokens,
+            lambda: concat_rows([decompressed.annotations(rows) for decompressed, rows in parts]),
+            lambda: stage.order.numbers_of(places),
             length=item.length,
             policy=self._policy(stage),
             options=self._options,
