@@ -80,6 +80,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv(name, value)
     fsspec.filesystem("s3", skip_instance_cache=True).mkdir("built")
     yield "s3://built/out"
+    # A connection to a server that is gone would be handed to the next test of this process.
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
     server.stop()
 
 
