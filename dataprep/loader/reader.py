@@ -6,20 +6,21 @@ import os
 import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dataprep.errors import StreamError, UsageError
-from dataprep.loader.batch import Batch, BatchOptions
+from dataprep.loader.batch import Batch, BatchOptions, BatchPlace
 from dataprep.loader.cache import CacheOptions
 from dataprep.loader.counters import Counters
 from dataprep.loader.cutting import check_schedule
 from dataprep.loader.read_ahead import ReadAhead, ReadAheadLimits
 from dataprep.loader.shard_files import ShardFiles
-from dataprep.loader.state import LoaderState
-from dataprep.loader.step_reader import StepReader, StepResult, StreamStage, WorkResult, describe
+from dataprep.loader.state import Cursor, LoaderState
+from dataprep.loader.step_reader import StepReader, StreamStage, WorkResult, describe
 from dataprep.loader.steps import LastBatch, RankShare, check_share, steps_from
+from dataprep.loader.tally import Tally
 from dataprep.loader.work import StageForm, WorkerShare, WorkItem, work_items
 
 if TYPE_CHECKING:
@@ -36,11 +37,16 @@ class ReaderOptions:
 
 
 class _Place(NamedTuple):
-    """Where a worker stands: the global batch that comes next, and how much of it is done."""
+    """A place in a worker's run of batches."""
 
-    state: LoaderState
+    cursor: Cursor
+    """The start of the global batch that it is in."""
+    steps: int
+    """Global batches before that."""
     first_number: int
+    """Number, among all batches of the rank, of the first one of that global batch."""
     skip: int
+    """Batches of it that were handed out already."""
 
 
 class BatchReader(Iterator[Batch]):
@@ -86,14 +92,17 @@ class BatchReader(Iterator[Batch]):
         self._last_batch = last_batch
         self._options = options
         self._worker = worker
-        self._state = stream.adopt(start)
-        """After the last global batch whose batches were all handed out."""
-        self._place = _Place(self._state, worker.first_number, worker.skip)
+        state = stream.adopt(start)
+        self._start = state
+        self._behind = _Place(state.cursor, state.steps, worker.first_number, worker.skip)
         """Behind the last batch that was handed out."""
-        self._received = self._place
-        """Behind the last global batch that came from the threads."""
-        self._waiting: deque[tuple[Batch, LoaderState, _Place]] = deque()
-        """Batches to hand out, each with the state and the place behind it."""
+        self._received = self._behind
+        """Behind the last piece of work that came from the threads."""
+        self._rows_received = state.rows
+        self._tally = Tally(state.counts)
+        self._waiting: deque[tuple[Batch | None, _Place, int]] = deque()
+        """Batches to hand out: with the place behind each, and the rows of the global batches that
+        are complete with it. None: a global batch of which this worker hands out nothing more."""
         self._failure: StreamError | None = None
         """What to raise once they are handed out."""
         self._num_batches = self._num_rows = 0
@@ -110,23 +119,16 @@ class BatchReader(Iterator[Batch]):
             StreamError: it cannot be delivered; names the rows, the shard and the reason.
                 Asking again tries again.
         """
-        while not self._waiting:
-            failure, self._failure = self._failure, None
-            try:
-                if failure is not None:
-                    raise failure
-                with self._counters.timed("wait_seconds"):
-                    result = next(self._running_machine().results)
-            except BaseException:
-                self.close()
-                raise
-            for step in result.steps:
-                self._receive(step)
-            self._failure = result.failure
-        batch, self._state, self._place = self._waiting.popleft()
-        self._num_batches += 1
-        self._num_rows += len(batch)
-        return batch
+        while True:
+            while not self._waiting:
+                self._receive()
+            batch, self._behind, num_rows = self._waiting.popleft()
+            if num_rows:
+                self._tally.deliver(num_rows)
+            if batch is not None:
+                self._num_batches += 1
+                self._num_rows += len(batch)
+                return batch
 
     def __enter__(self) -> BatchReader:
         return self
@@ -143,21 +145,16 @@ class BatchReader(Iterator[Batch]):
         on every rank. In the middle of a global batch it is the state before it: a run that
         resumes there repeats the batches that were handed out of it.
         """
-        return self._state.to_json()
+        behind = self._behind
+        counts = self._tally.counts()
+        return replace(self._start, cursor=behind.cursor, steps=behind.steps, counts=counts).to_json()
 
     def place(self) -> tuple[dict[str, Any], WorkerShare]:
         """Return the exact place of this worker, in the middle of a global batch or not.
 
         Returns: the ``start`` and the ``worker`` of a reader that goes on behind the last batch.
         """
-        place = self._place
-        worker = WorkerShare(
-            self._worker.worker,
-            self._worker.num_workers,
-            place.first_number % self._worker.num_workers,
-            place.skip,
-        )
-        return place.state.to_json(), worker
+        return self.state(), self._worker_at(self._behind)
 
     def counters(self) -> dict[str, Any]:
         """Return sums since this reader was made, and the stream's tokens by source.
@@ -166,12 +163,11 @@ class BatchReader(Iterator[Batch]):
         ``ready_steps`` how many global batches wait for the trainer now.
         """
         results = [] if self._machine is None else self._machine.results.ready()
-        ready = sum(len(result.steps) for result in results)
-        tokens = dict(zip(self._state.sources, self._state.counts[1].tolist()))
+        tokens = dict(zip(self._stream.sources, self._tally.counts()[1].tolist()))
         return {
             "batches": self._num_batches,
             "rows": self._num_rows,
-            "ready_steps": ready,
+            "ready_steps": sum(len(result.steps) for result in results),
             **self._counters.snapshot(),
             "tokens_by_source": tokens,
         }
@@ -182,38 +178,64 @@ class BatchReader(Iterator[Batch]):
         if machine is not None:
             machine.close()
 
-    def _receive(self, result: StepResult) -> None:
-        before, work = self._received.state, result.work
-        after = before.advanced(work.step.after, result.counts)
-        self._received = _Place(after, work.first_number + work.num_parts, 0)
-        for number, batch in zip(work.part_numbers, result.batches):
-            if number == work.num_parts - 1:
-                self._waiting.append((batch, after, self._received))
-            else:
-                self._waiting.append((batch, before, _Place(before, work.first_number, number + 1)))
+    def _receive(self) -> None:
+        """Wait for the next piece of work and make its batches."""
+        failure, self._failure = self._failure, None
+        try:
+            if failure is not None:
+                raise failure
+            with self._counters.timed("wait_seconds"):
+                result = next(self._running_machine().results)
+        except BaseException:
+            self.close()
+            raise
+        self._failure = result.failure
+        self._tally.note(result.counted)
+        first = 0
+        for step, first_number, num_parts, chosen, parts in result.steps:
+            stage, epoch, start, stop, number = step
+            before = Cursor(stage, epoch, start)
+            after = _Place(Cursor(stage, epoch, stop), number + 1, first_number + num_parts, 0)
+            self._received = after
+            self._rows_received += stop - start
+            ends_step = False
+            for part, (part_start, part_stop) in zip(chosen, parts):
+                assert result.rows is not None
+                ends_step = part == num_parts - 1
+                last = first + part_stop - part_start
+                name = self._stream.stages[stage].name
+                batch = result.rows.batch(first, last, BatchPlace(name, stage, epoch, number, ends_step))
+                first = last
+                if ends_step:
+                    self._waiting.append((batch, after, stop - start))
+                else:
+                    self._waiting.append((batch, _Place(before, number, first_number, part + 1), 0))
+            if not ends_step:
+                self._waiting.append((None, after, stop - start))
+
+    def _worker_at(self, place: _Place) -> WorkerShare:
+        num_workers = self._worker.num_workers
+        return WorkerShare(self._worker.worker, num_workers, place.first_number % num_workers, place.skip)
 
     def _running_machine(self) -> _Machine:
         if self._machine is None or self._machine.process != os.getpid():
             stream, place = self._stream, self._received
+            headers = [stage.shards.header for stage in stream.stages]
             items = work_items(
                 steps_from(
-                    place.state.cursor,
+                    place.cursor,
                     stream.extents,
                     global_batch_rows=self._global_batch_rows,
+                    first_number=place.steps,
                     last_batch=self._last_batch,
                 ),
-                [
-                    StageForm(stage.shards.header.sequence_length, stage.shards.header.rows_per_batch)
-                    for stage in stream.stages
-                ],
-                state=place.state,
+                [StageForm(header.sequence_length, header.rows_per_batch) for header in headers],
                 share=self._share,
-                worker=WorkerShare(
-                    self._worker.worker, self._worker.num_workers, place.first_number, place.skip
-                ),
+                worker=self._worker_at(place),
+                rows_before=self._rows_received,
                 schedule=self._options.batch.sequence_lengths,
             )
-            self._machine = _Machine(stream, place.state, items, self._options, self._counters)
+            self._machine = _Machine(stream, place.cursor, items, self._options, self._counters)
             weakref.finalize(self, self._machine.stop)
         return self._machine
 
@@ -224,7 +246,7 @@ class _Machine:
     def __init__(
         self,
         stream: TokenStream,
-        state: LoaderState,
+        cursor: Cursor,
         items: Iterator[WorkItem],
         options: ReaderOptions,
         counters: Counters,
@@ -235,7 +257,7 @@ class _Machine:
             [stage.shards for stage in stream.stages],
             shards_from=stream.shards_from,
             shards_at_once=stream.shards_at_once,
-            cursor=state.cursor,
+            cursor=cursor,
             options=options.cache,
             counters=counters,
             deadline_seconds=limits.deadline_seconds,
@@ -243,7 +265,6 @@ class _Machine:
         steps = StepReader(
             stream.stages,
             self._files,
-            num_sources=len(stream.sources),
             options=options.batch,
             counters=counters,
             # Those that neighbouring steps share; a few for each thread.
@@ -255,7 +276,7 @@ class _Machine:
             steps.read,
             bytes_of=lambda item: _bytes_of(item, stream.stages, options.batch),
             limits=limits,
-            describe=lambda item: describe(item.steps[0].step, stream.stages[item.steps[0].step.stage].name),
+            describe=lambda item: describe(item, stream.stages[item.stage].name),
         )
 
     def stop(self) -> None:
@@ -271,5 +292,5 @@ class _Machine:
 
 
 def _bytes_of(item: WorkItem, stages: tuple[StreamStage, ...], options: BatchOptions) -> int:
-    row_tokens = stages[item.steps[0].step.stage].shards.header.layout.row_tokens
+    row_tokens = stages[item.stage].shards.header.layout.row_tokens
     return item.num_rows * row_tokens * options.bytes_per_token

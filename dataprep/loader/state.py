@@ -69,12 +69,6 @@ class LoaderState:
         """Targets delivered that bore loss, over all ranks."""
         return int(self.counts[2].sum())
 
-    def advanced(self, cursor: Cursor, counts: npt.NDArray[np.int64]) -> LoaderState:
-        """Return the state one global batch of ``counts`` later, at ``cursor``."""
-        return LoaderState(
-            self.stages, self.window_shards, self.sources, cursor, self.steps + 1, self.counts + counts
-        )
-
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON values."""
         return {

@@ -12,14 +12,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dataprep.errors import DataprepError, StreamError
-from dataprep.loader.batch import Batch, BatchOptions, BatchPlace, PreparedRows
+from dataprep.loader.batch import BatchOptions, PreparedRows
 from dataprep.loader.boundaries import count_targets
 from dataprep.loader.counters import Counters
 from dataprep.loader.order import BatchRows, RowOrder
 from dataprep.loader.shard_files import ShardFiles
 from dataprep.loader.sharing import SharedResults
-from dataprep.loader.steps import Step
-from dataprep.loader.work import StepWork, WorkItem
+from dataprep.loader.state import Cursor
+from dataprep.loader.work import StepParts, WorkItem
 from dataprep.shards import (
     Boundaries,
     Rows,
@@ -29,6 +29,7 @@ from dataprep.shards import (
     decode_tokens,
 )
 
+Int64Array = npt.NDArray[np.int64]
 _FAILURES = (DataprepError, OSError, pa.ArrowException)
 _COUNT_COLUMNS = ("source", "n_tok", "n_loss", "seg_len")
 
@@ -52,20 +53,15 @@ class StreamStage:
         return self.shards.header.stage
 
 
-class StepResult(NamedTuple):
-    """What was read of one step."""
-
-    work: StepWork
-    batches: tuple[Batch, ...]
-    counts: npt.NDArray[np.int64]
-    """int64[3, sources]: rows, tokens, targets of the global batch by source of the stream."""
-
-
-@dataclass(frozen=True)
-class WorkResult:
+class WorkResult(NamedTuple):
     """What was read of one piece of work: all of its steps, or those before the first failure."""
 
-    steps: tuple[StepResult, ...]
+    steps: Sequence[StepParts]
+    """Those that could be read."""
+    rows: PreparedRows | None
+    """The rows of all their parts, one behind the other; None if there are no parts."""
+    counted: Sequence[Int64Array]
+    """int64[3, n] arrays: source in the stream, tokens and targets of all rows of the steps."""
     failure: StreamError | None = None
 
 
@@ -108,7 +104,6 @@ class StepReader:
         stages: Sequence[StreamStage],
         files: ShardFiles,
         *,
-        num_sources: int,
         options: BatchOptions,
         counters: Counters,
         max_record_batches: int,
@@ -116,7 +111,6 @@ class StepReader:
     ) -> None:
         self._stages = stages
         self._files = files
-        self._num_sources = num_sources
         self._options = options
         self._counters = counters
         self._record_batches: SharedResults[tuple[int, int, int], RecordBatchRows] = SharedResults(
@@ -131,67 +125,56 @@ class StepReader:
 
         The failure, if any, names the rows, the shard and the reason.
         """
-        step = item.steps[0].step
-        self._files.advance(step.after._replace(next_row=step.start))
+        self._files.advance(Cursor(item.stage, item.epoch, item.start))
         with self._counters.timed("read_seconds"):
             try:
-                return WorkResult(self._read_steps(item))
+                return self._read_steps(item)
             except _FAILURES as error:
                 if len(item.steps) == 1:
-                    return WorkResult((), self._failure(step, error))
-            return self._read_one_by_one(item)
+                    return WorkResult((), None, (), self._failure(item, error))
+            return self._read_up_to_failure(item)
 
-    def _read_one_by_one(self, item: WorkItem) -> WorkResult:
-        done: list[StepResult] = []
+    def _read_up_to_failure(self, item: WorkItem) -> WorkResult:
+        """Find the first step that cannot be read, and return those before it."""
+        done = 0
+        failure = None
         for single in item.single_steps():
             try:
-                done += self._read_steps(single)
+                self._read_steps(single)
             except _FAILURES as error:
-                return WorkResult(tuple(done), self._failure(single.steps[0].step, error))
-        return WorkResult(tuple(done))
+                failure = self._failure(single, error)
+                break
+            done += 1
+        if done == 0:
+            return WorkResult((), None, (), failure)
+        readable = item.steps[:done]
+        num_rows = sum(stop - start for one in readable for start, stop in one.parts)
+        return self._read_steps(item._replace(steps=readable, num_rows=num_rows))._replace(failure=failure)
 
-    def _failure(self, step: Step, error: Exception) -> StreamError:
-        failure = StreamError(f"{describe(step, self._stages[step.stage].name)} cannot be delivered: {error}")
+    def _failure(self, item: WorkItem, error: Exception) -> StreamError:
+        failure = StreamError(f"{describe(item, self._stages[item.stage].name)} cannot be delivered: {error}")
         failure.__cause__ = error
         return failure
 
-    def _read_steps(self, item: WorkItem) -> tuple[StepResult, ...]:
-        if not any(work.parts for work in item.steps):
-            return tuple(StepResult(work, (), count) for work, count in zip(item.steps, self._count(item)))
-        prepared = self._read_rows(item)
-        counts = self._count(item)  # After the rows: theirs are known by now.
-        results = []
-        first = 0
-        for work, count in zip(item.steps, counts):
-            stage, batches = self._stages[work.step.stage], []
-            for number, (start, stop) in zip(work.part_numbers, work.parts):
-                place = BatchPlace(
-                    stage=stage.name,
-                    stage_index=work.step.stage,
-                    epoch=work.step.epoch,
-                    step=work.number,
-                    ends_step=number == work.num_parts - 1,
-                )
-                batches.append(prepared.batch(first, first + stop - start, place))
-                first += stop - start
-            results.append(StepResult(work, tuple(batches), count))
-        return tuple(results)
+    def _read_steps(self, item: WorkItem) -> WorkResult:
+        rows = self._read_rows(item) if any(one.parts for one in item.steps) else None
+        # After the rows: what they count is known by then.
+        return WorkResult(item.steps, rows, self._count(item))
 
     def _read_rows(self, item: WorkItem) -> PreparedRows:
         """Read the rows of all batches of a piece of work, one behind the other."""
-        first_step = item.steps[0].step
-        stage, epoch = self._stages[first_step.stage], first_step.epoch
+        stage = self._stages[item.stage]
         places: list[BatchRows] = []
-        for start, stop in _joined(part for work in item.steps for part in work.parts):
-            places += stage.order.locate(epoch, start, stop)
+        for start, stop in _joined(part for one in item.steps for part in one.parts):
+            places += stage.order.locate(item.epoch, start, stop)
         if not places:  # A rank's part of a short last batch may be empty, but it is still a batch.
-            (place,) = stage.order.locate(epoch, first_step.start, first_step.start + 1)
+            (place,) = stage.order.locate(item.epoch, item.start, item.start + 1)
             places = [BatchRows(place.shard, place.batch, slice(0, 0), 0)]
         width = stage.shards.header.layout.row_tokens
         tokens = np.empty((item.num_rows, width), dtype=self._options.dtype)
         parts, done = [], 0
         for place in places:
-            decompressed = self._record_batch(first_step.stage, place)
+            decompressed = self._record_batch(item.stage, place)
             parts.append((decompressed, place.rows))
             decompressed.copy_tokens(place.rows, tokens[done : done + place.num_rows])
             done += place.num_rows
@@ -216,26 +199,17 @@ class StepReader:
         key = (stage, place.shard, place.batch)
         return self._record_batches.get(key, read)
 
-    def _count(self, item: WorkItem) -> npt.NDArray[np.int64]:
-        """Return int64[steps, 3, sources]: what each global batch counts.
+    def _count(self, item: WorkItem) -> list[Int64Array]:
+        """Return what the rows of the global batches count, an int64[3, n] array a record batch.
 
         Of rows that are not handed out here, only the small columns are decoded.
         """
-        first, last = item.steps[0].step, item.steps[-1].step
-        places = self._stages[first.stage].order.locate(first.epoch, first.start, last.stop)
         parts = []
-        for place in places:
-            key = (first.stage, place.shard, place.batch)
-            of_batch = self._row_counts.get(key, partial(self._read_counts, first.stage, place))
+        for place in self._stages[item.stage].order.locate(item.epoch, item.start, item.stop):
+            key = (item.stage, place.shard, place.batch)
+            of_batch = self._row_counts.get(key, partial(self._read_counts, item.stage, place))
             parts.append(of_batch[:, place.rows])
-        source, tokens, targets = np.concatenate(parts, axis=1)
-        sizes = [work.step.num_rows for work in item.steps]
-        # One bin for each step and source.
-        bins = source + np.repeat(np.arange(len(sizes)) * self._num_sources, sizes)
-        num_bins = len(sizes) * self._num_sources
-        counts = [np.bincount(bins, what, num_bins) for what in (None, tokens, targets)]
-        by_step = np.stack(counts).astype(np.int64).reshape(3, len(sizes), self._num_sources)
-        return by_step.swapaxes(0, 1)
+        return parts
 
     def _read_counts(self, stage: int, place: BatchRows) -> npt.NDArray[np.int64]:
         batch = self._files.read(
@@ -258,9 +232,9 @@ class StepReader:
         return self._options.boundaries or stage.shards.header.boundaries
 
 
-def describe(step: Step, stage_name: str) -> str:
-    """Return what a step is called in messages."""
-    return f"positions {step.start} to {step.stop - 1} of epoch {step.epoch} of stage {stage_name!r}"
+def describe(item: WorkItem, stage_name: str) -> str:
+    """Return what a piece of work is called in messages."""
+    return f"positions {item.start} to {item.stop - 1} of epoch {item.epoch} of stage {stage_name!r}"
 
 
 def _joined(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -35,13 +35,8 @@ class Step(NamedTuple):
     epoch: int
     start: int
     stop: int
-    after: Cursor
-    """Where the stream stands once this batch is delivered."""
-
-    @property
-    def num_rows(self) -> int:
-        """Rows in the global batch."""
-        return self.stop - self.start
+    number: int
+    """Of the global batch in the stream."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +53,13 @@ class RankShare:
 
         Every rank gets at least one, which may be empty in a short last batch.
         """
-        first = step.start + self.rank * step.num_rows // self.world_size
-        last = step.start + (self.rank + 1) * step.num_rows // self.world_size
-        size = self.micro_batch_rows or max(last - first, 1)
-        starts = range(first, last, size) or range(first, first + 1)
-        return [(start, min(start + size, last)) for start in starts]
+        num_rows = step.stop - step.start
+        first = step.start + self.rank * num_rows // self.world_size
+        last = step.start + (self.rank + 1) * num_rows // self.world_size
+        size = self.micro_batch_rows
+        if size is None or size >= last - first:
+            return [(first, last)]
+        return [(start, min(start + size, last)) for start in range(first, last, size)]
 
 
 def check_share(share: RankShare, *, global_batch_rows: int) -> None:
@@ -92,9 +89,15 @@ def check_share(share: RankShare, *, global_batch_rows: int) -> None:
 
 
 def steps_from(
-    cursor: Cursor, extents: Sequence[Extent], *, global_batch_rows: int, last_batch: LastBatch = "short"
+    cursor: Cursor,
+    extents: Sequence[Extent],
+    *,
+    global_batch_rows: int,
+    first_number: int = 0,
+    last_batch: LastBatch = "short",
 ) -> Iterator[Step]:
     """Yield the global batches from ``cursor`` to the end of the last epoch of the last stage."""
+    number = first_number
     epoch, row = cursor.epoch, cursor.next_row
     for stage in range(cursor.stage, len(extents)):
         extent = extents[stage]
@@ -104,7 +107,8 @@ def steps_from(
                 if stop > extent.num_rows and last_batch == "drop":
                     break
                 stop = min(stop, extent.num_rows)
-                yield Step(stage, epoch, row, stop, Cursor(stage, epoch, stop))
+                yield Step(stage, epoch, row, stop, number)
                 row = stop
+                number += 1
             epoch, row = epoch + 1, 0
         epoch = 0

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dataprep.loader.cutting import LengthSchedule, scheduled_length
-from dataprep.loader.state import LoaderState
 from dataprep.loader.steps import RankShare, Step
 
 
@@ -31,48 +30,48 @@ class WorkerShare:
     """Batches of that global batch that were handed out already."""
 
 
-class StepWork(NamedTuple):
+class StepParts(NamedTuple):
     """One global batch, and which parts of it to hand out."""
 
     step: Step
-    number: int
-    """Of the global batch in the stream."""
-    parts: tuple[tuple[int, int], ...]
-    """Positions of each batch to hand out."""
-    part_numbers: tuple[int, ...]
-    """Which of the rank's batches of this step these are."""
-    num_parts: int
-    """How many the rank has in this step."""
     first_number: int
     """Number, among all batches of the rank, of its first one in this step."""
+    num_parts: int
+    """How many batches the rank has in this step."""
+    chosen: Sequence[int]
+    """Which of them to hand out, ascending."""
+    parts: Sequence[tuple[int, int]]
+    """Positions of each of these, start and stop."""
 
-    @property
-    def num_rows(self) -> int:
-        """Rows to hand out."""
-        return sum(stop - start for start, stop in self.parts)
 
-
-@dataclass(frozen=True)
-class WorkItem:
+class WorkItem(NamedTuple):
     """Consecutive global batches of one epoch that are read together."""
 
-    steps: tuple[StepWork, ...]
+    stage: int
+    epoch: int
+    steps: Sequence[StepParts]
+    num_rows: int
+    """Rows to hand out."""
     length: int
     """Sequence length to cut the rows to."""
 
     @property
-    def num_rows(self) -> int:
-        """Rows to hand out."""
-        return sum(step.num_rows for step in self.steps)
+    def start(self) -> int:
+        """Position of the first row of the first step."""
+        return self.steps[0].step.start
+
+    @property
+    def stop(self) -> int:
+        """Position behind the last row of the last step."""
+        return self.steps[-1].step.stop
 
     def single_steps(self) -> Iterator[WorkItem]:
         """Yield the steps one by one."""
-        for step in self.steps:
-            yield WorkItem((step,), self.length)
+        for one in self.steps:
+            yield self._replace(steps=(one,), num_rows=_num_rows(one.parts))
 
 
-@dataclass(frozen=True)
-class StageForm:
+class StageForm(NamedTuple):
     """What the cutting of work needs to know of a stage."""
 
     sequence_length: int
@@ -83,61 +82,56 @@ def work_items(
     steps: Iterator[Step],
     stages: Sequence[StageForm],
     *,
-    state: LoaderState,
     share: RankShare,
     worker: WorkerShare,
+    rows_before: int,
     schedule: LengthSchedule,
 ) -> Iterator[WorkItem]:
-    """Yield what one worker reads, all steps, since all count for the state.
+    """Yield what one worker reads: all steps, since all count for the state.
 
     A piece of work holds rows for about one record batch, or one step if that has more.
 
     Args:
-        steps: the global batches from ``state`` on.
+        steps: the global batches from where the worker stands.
         stages: of the stream.
-        state: where the steps begin.
+        rows_before: rows that the stream delivered before.
         schedule: warm-up of the sequence length.
     """
-    waiting: list[StepWork] = []
-    waiting_length = waiting_rows = 0
-    rows_before = state.rows
-    for work in _work_of(steps, state=state, share=share, worker=worker):
-        step, form = work.step, stages[work.step.stage]
-        length = scheduled_length(schedule, rows_delivered=rows_before, sequence_length=form.sequence_length)
-        if waiting and (length != waiting_length or not _follows(waiting[-1].step, step)):
-            yield WorkItem(tuple(waiting), waiting_length)
-            waiting, waiting_rows = [], 0
-        waiting.append(work)
-        waiting_length = length
-        waiting_rows += work.num_rows
-        rows_before += step.num_rows
-        ends_record_batch = share.world_size == 1 and step.stop % form.rows_per_batch == 0
-        if waiting_rows >= form.rows_per_batch or ends_record_batch:
-            yield WorkItem(tuple(waiting), waiting_length)
-            waiting, waiting_rows = [], 0
-    if waiting:
-        yield WorkItem(tuple(waiting), waiting_length)
-
-
-def _work_of(
-    steps: Iterator[Step], *, state: LoaderState, share: RankShare, worker: WorkerShare
-) -> Iterator[StepWork]:
-    """Yield each step with the parts of it that the worker hands out."""
+    waiting: list[StepParts] = []
+    own_rows = length = 0
     first_number, skip = worker.first_number, worker.skip
-    for i, step in enumerate(steps):
+    for step in steps:
+        form = stages[step.stage]
+        now = scheduled_length(schedule, rows_delivered=rows_before, sequence_length=form.sequence_length)
+        if waiting and (now != length or not _follows(waiting[-1].step, step)):
+            yield _item(waiting, own_rows, length)
+            waiting, own_rows = [], 0
+        length = now
         parts = share.parts(step)
+        num_parts = len(parts)
         # The first number from ``skip`` on that is this worker's.
         first = skip + (worker.worker - first_number - skip) % worker.num_workers
-        yield StepWork(
-            step=step,
-            number=state.steps + i,
-            parts=tuple(parts[first :: worker.num_workers]),
-            part_numbers=tuple(range(first, len(parts), worker.num_workers)),
-            num_parts=len(parts),
-            first_number=first_number,
-        )
-        first_number += len(parts)
+        chosen = range(first, num_parts, worker.num_workers)
+        parts = parts[first :: worker.num_workers]
+        waiting.append(StepParts(step, first_number, num_parts, chosen, parts))
+        own_rows += _num_rows(parts)
+        rows_before += step.stop - step.start
+        first_number += num_parts
         skip = 0
+        ends_record_batch = share.world_size == 1 and step.stop % form.rows_per_batch == 0
+        if own_rows >= form.rows_per_batch or ends_record_batch:
+            yield _item(waiting, own_rows, length)
+            waiting, own_rows = [], 0
+    if waiting:
+        yield _item(waiting, own_rows, length)
+
+
+def _item(steps: Sequence[StepParts], num_rows: int, length: int) -> WorkItem:
+    return WorkItem(steps[0].step.stage, steps[0].step.epoch, steps, num_rows, length)
+
+
+def _num_rows(parts: Sequence[tuple[int, int]]) -> int:
+    return sum([stop - start for start, stop in parts])
 
 
 def _follows(step: Step, after: Step) -> bool:
