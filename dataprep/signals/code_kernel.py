@@ -155,11 +155,22 @@ def word_is_literal(data: Any, start: int, stop: int) -> bool:
     """Return whether letters and digits that begin at ``start`` are a number or a literal's name."""
     if 0x30 <= data[start] < 0x3A:
         return True
-    size = stop - start
-    last = data[stop - 1]
-    if size == 4:  # true, True, null, None
-        return bool(last == 0x65 or (data[start + 1] == 0x75 and last == 0x6C))
-    return bool(size == 5 and data[start + 1] == 0x61 and last == 0x65)  # false, False
+    first = data[start] | 0x20  # true and True, false and False, but null and None alone
+    if stop - start == 5:
+        return bool(first == 0x66 and follows(data, start, 0x61, 0x6C, 0x73) and data[start + 4] == 0x65)
+    if stop - start != 4:
+        return False
+    if first == 0x74:
+        return bool(follows(data, start, 0x72, 0x75, 0x65))
+    if data[start] == 0x6E:
+        return bool(follows(data, start, 0x75, 0x6C, 0x6C))
+    return bool(data[start] == 0x4E and follows(data, start, 0x6F, 0x6E, 0x65))
+
+
+@subroutine
+def follows(data: Any, start: int, a: int, b: int, c: int) -> bool:
+    """Return whether bytes ``a``, ``b``, ``c`` stand behind the byte at ``start``."""
+    return bool(data[start + 1] == a and data[start + 2] == b and data[start + 3] == c)
 
 
 @subroutine

@@ -17,8 +17,8 @@ UNTOUCHABLE = ("do not edit", "do not modify", "don't edit")
 LICENCE = ("license", "licence", "copyright", "redistribut")
 DIRECTIVE = re.compile(r"#(?:\[|!\[|in|if|el|en|er|de|un|pr)")
 LITERAL = re.compile(
-    r"""(?: "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | [0-9][0-9A-Za-z]*
-        | [A-Za-z][A-Za-z0-9]{2}e | [A-Za-z]u[A-Za-z0-9]l | [A-Za-z]a[A-Za-z0-9]{2}e
+    r"""(?: "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*'
+        | (?:[0-9][0-9A-Za-z]*|true|True|false|False|null|None)(?![0-9A-Za-z])
         | [\[\]{}(),:;+\-. \t] )*""",
     re.VERBOSE | re.DOTALL,
 )

@@ -43,6 +43,7 @@ def measured(texts: list[str | None], **batch: object) -> dict[str, np.ndarray]:
 @given(st.lists(texts, max_size=6))
 @example(["/*", "/* */", "/**/ x", '"""doc"""', '"""doc\nmore"""\nx', "<!-- a\n-->\nb", "* a\n*b\n*"])
 @example(["x\n" * 9 + "auto-generated", "x\n" * 10 + "auto-generated", "<reponame>x\nauto-generated"])
+@example(texts=["true1", "node", "None, null", '[1, true, "x"]', "Null", "fake"])
 def test_equals_the_reference(texts: list[str]) -> None:
     signals = measured(list(texts), subset="json")
     for row, text in enumerate(texts):
