@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -157,7 +158,8 @@ def test_sigkill_at_any_moment_leaves_nothing_that_looks_finished(
         while process.poll() is None and not list(tmp_path.glob("out.partial-*")):
             time.sleep(0.01)
         time.sleep(pauses.uniform(0, 0.4))
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it was done before
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if to.exists():  # it was done before the signal came
             artifacts.open_artifact(str(to), kind="export")
