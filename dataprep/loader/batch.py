@@ -37,7 +37,7 @@ class BatchOptions:
         return np.dtype(self.dtype).itemsize + 8 * self.labels + 8 * self.position_ids
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Batch:
     """n rows of one rank's part of a global batch. Its arrays may be views of larger ones."""
 

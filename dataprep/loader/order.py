@@ -13,8 +13,9 @@ batches permuted freely. A last record batch with fewer rows than the others sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +30,7 @@ WINDOW_SHARDS = 16
 """Shards that an epoch after the first mixes with each other: 131,072 rows, 0.5 G tokens at 4,096."""
 
 
-@dataclass(frozen=True)
-class BatchRows:
+class BatchRows(NamedTuple):
     """Rows of one record batch, in the order in which they are wanted."""
 
     shard: int
@@ -104,9 +104,12 @@ class RowOrder:
         """Return where the rows of positions ``start`` to ``stop`` of an epoch lie, in order."""
         assert 0 <= start <= stop <= self.num_rows, (start, stop, self.num_rows)
         size = self.rows_per_batch
-        places = np.arange(start // size, -(-stop // size), dtype=np.int64)
+        places: Iterable[int] = range(start // size, -(-stop // size))
+        numbers = places
+        if epoch > 0:
+            numbers = self._batch_numbers(epoch, np.array(places, dtype=np.int64)).tolist()
         found: list[BatchRows] = []
-        for place, number in zip(places.tolist(), self._batch_numbers(epoch, places).tolist()):
+        for place, number in zip(places, numbers):
             first, last = max(start - place * size, 0), min(stop - place * size, size)
             rows: slice | Int64Array = slice(first, last)
             if epoch > 0:
@@ -149,9 +152,7 @@ class RowOrder:
         return min(self.num_shards, 1 if epoch == 0 else self.window_shards)
 
     def _batch_numbers(self, epoch: int, places: Int64Array) -> Int64Array:
-        """Return the numbers in the stage of the record batches at ``places``."""
-        if epoch == 0:
-            return places
+        """Return the numbers in the stage of the record batches at ``places`` of a later epoch."""
         full_batches = self.num_rows // self.rows_per_batch
         per_window = self.window_shards * self.batches_per_shard
         numbers = places.copy()

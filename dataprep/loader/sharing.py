@@ -16,8 +16,12 @@ Value = TypeVar("Value")
 class _Slot(Generic[Value]):
     """A result that is there, failed, or is being made by another thread."""
 
+    __slots__ = ("error", "making", "value")
+
     def __init__(self) -> None:
-        self.made = threading.Event()
+        self.making = threading.Lock()
+        """Held by the thread that makes the result, until it is there or has failed."""
+        self.making.acquire()
         self.value: Value | None = None
         self.error: BaseException | None = None
 
@@ -60,10 +64,12 @@ class SharedResults(Generic[Key, Value]):
                 self.drop(key)
                 raise
             finally:
-                slot.made.set()
+                slot.making.release()
             return slot.value
-        if not slot.made.wait(self._deadline_seconds):
-            raise StreamError(f"waited {self._deadline_seconds:g} s for another thread to read {key}")
+        if slot.making.locked():
+            if not slot.making.acquire(timeout=self._deadline_seconds):
+                raise StreamError(f"waited {self._deadline_seconds:g} s for another thread to read {key}")
+            slot.making.release()
         if slot.error is not None:
             raise slot.error
         return slot.value  # type: ignore[return-value]

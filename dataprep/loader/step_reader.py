@@ -19,6 +19,7 @@ from dataprep.loader.order import BatchRows, RowOrder
 from dataprep.loader.shard_files import ShardFiles
 from dataprep.loader.sharing import SharedResults
 from dataprep.loader.state import Cursor
+from dataprep.loader.tally import NotedRows
 from dataprep.loader.work import StepParts, WorkItem
 from dataprep.shards import (
     Boundaries,
@@ -29,7 +30,6 @@ from dataprep.shards import (
     decode_tokens,
 )
 
-Int64Array = npt.NDArray[np.int64]
 _FAILURES = (DataprepError, OSError, pa.ArrowException)
 _COUNT_COLUMNS = ("source", "n_tok", "n_loss", "seg_len")
 
@@ -60,8 +60,8 @@ class WorkResult(NamedTuple):
     """Those that could be read."""
     rows: PreparedRows | None
     """The rows of all their parts, one behind the other; None if there are no parts."""
-    counted: Sequence[Int64Array]
-    """int64[3, n] arrays: source in the stream, tokens and targets of all rows of the steps."""
+    counted: Sequence[NotedRows]
+    """What all rows of the steps count."""
     failure: StreamError | None = None
 
 
@@ -116,7 +116,7 @@ class StepReader:
         self._record_batches: SharedResults[tuple[int, int, int], RecordBatchRows] = SharedResults(
             max_results=max_record_batches, deadline_seconds=deadline_seconds
         )
-        self._row_counts: SharedResults[tuple[int, int, int], npt.NDArray[np.int64]] = SharedResults(
+        self._row_counts: SharedResults[tuple[int, int, int], NotedRows] = SharedResults(
             max_results=4096, deadline_seconds=deadline_seconds
         )
 
@@ -199,8 +199,8 @@ class StepReader:
         key = (stage, place.shard, place.batch)
         return self._record_batches.get(key, read)
 
-    def _count(self, item: WorkItem) -> list[Int64Array]:
-        """Return what the rows of the global batches count, an int64[3, n] array a record batch.
+    def _count(self, item: WorkItem) -> list[NotedRows]:
+        """Return what the rows of the global batches count, by record batch.
 
         Of rows that are not handed out here, only the small columns are decoded.
         """
@@ -208,25 +208,26 @@ class StepReader:
         for place in self._stages[item.stage].order.locate(item.epoch, item.start, item.stop):
             key = (item.stage, place.shard, place.batch)
             of_batch = self._row_counts.get(key, partial(self._read_counts, item.stage, place))
-            parts.append(of_batch[:, place.rows])
+            parts.append(of_batch.part(place.rows, place.num_rows))
         return parts
 
-    def _read_counts(self, stage: int, place: BatchRows) -> npt.NDArray[np.int64]:
+    def _read_counts(self, stage: int, place: BatchRows) -> NotedRows:
         batch = self._files.read(
             stage, place.shard, lambda shard: shard.read_batch(place.batch, _COUNT_COLUMNS)
         )
         return self._count_rows(self._stages[stage], batch)
 
-    def _count_rows(self, stage: StreamStage, batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    def _count_rows(self, stage: StreamStage, batch: pa.RecordBatch) -> NotedRows:
         """Return int64[3, rows of the record batch]: source in the stream, tokens, targets."""
-        source, n_tok, n_loss = (batch.column(name).to_numpy() for name in _COUNT_COLUMNS[:3])
-        targets = n_loss.astype(np.int64)
+        header = stage.shards.header
+        n_tok = batch.column("n_tok").to_numpy()
+        n_loss = batch.column("n_loss").to_numpy()
         crossing = self._policy(stage).cross_document_loss
-        if crossing != stage.shards.header.boundaries.cross_document_loss:
+        if crossing != header.boundaries.cross_document_loss:
             segments = np.diff(batch.column("seg_len").offsets.to_numpy()).astype(np.int64)
-            targets = count_targets(n_tok, segments, cross_document_loss=crossing)
-        inputs = np.minimum(n_tok, stage.shards.header.sequence_length)
-        return np.stack([stage.source_numbers[source], inputs.astype(np.int64), targets])
+            n_loss = count_targets(n_tok, segments, cross_document_loss=crossing)
+        source = batch.column("source").to_numpy()
+        return NotedRows(source, n_tok, n_loss, stage.source_numbers, header.sequence_length)
 
     def _policy(self, stage: StreamStage) -> Boundaries:
         return self._options.boundaries or stage.shards.header.boundaries
