@@ -9,10 +9,10 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks import chain, deduplication, ingest, minhash, packing, reading, tokenization
+from benchmarks import chain, deduplication, ingest, loader, minhash, packing, reading, tokenization
 from benchmarks.machine import machine, machine_text
 from benchmarks.measuring import Case, run_cases, table
-from benchmarks.texts import CODE, PROSE, WEB, TextsSpec
+from benchmarks.texts import CODE, PROSE, WEB, TextsSpec, load_texts
 
 DATA_ROOT_VARIABLE = "DATAPREP_TEST_CORPUS"
 
@@ -24,7 +24,7 @@ STAGES: dict[str, tuple[tuple[tuple[Case, ...], tuple[str, ...]], ...]] = {
     "tokenization": ((tokenization.CASES, PROSE + CODE),),
     "packing": ((packing.CASES, PROSE),),
 }
-NAMES = (*STAGES, "chain")
+NAMES = (*STAGES, "loader", "chain")
 
 
 def main(arguments: list[str]) -> int:
@@ -47,6 +47,12 @@ def main(arguments: list[str]) -> int:
             ]
             print(chain.chain_text(results), flush=True)
             report[name] = [asdict(one) for one in results]
+            continue
+        if name == "loader":
+            spec = TextsSpec(options.data_root, PROSE + CODE, int(options.megabytes * 1e6))
+            readers = loader.run_loader(load_texts(spec), vocab=options.vocab)
+            print(loader.loader_text(readers), flush=True)
+            report[name] = [asdict(one) for one in readers]
             continue
         report[name] = []
         for cases, corpora in STAGES[name]:
