@@ -269,8 +269,10 @@ def test_another_seed_is_another_order_and_another_artifact(tmp_path, tokens, do
 
 
 def test_what_is_published_is_not_done_again(built, documents, demo, monkeypatch):
+    before = file_digests(built)
     monkeypatch.setattr(tokenization, "exchange", lambda *_, **__: pytest.fail("worked again"))
-    run(built, documents, demo)
+    assert set(run(built, documents, demo)) == {source.name for source in SOURCES}
+    assert file_digests(built) == before
 
 
 def test_only_what_is_missing_is_done(tmp_path, built, documents, demo):
