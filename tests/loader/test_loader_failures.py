@@ -147,7 +147,9 @@ def test_a_stream_survives_pickling_and_a_fork(stream: TokenStream) -> None:
     assert [[tuple(row) for row in step] for step in from_child] == reference[1:]
 
 
-def test_no_thread_outlives_its_reader(stream: TokenStream) -> None:
+def test_no_thread_outlives_its_reader(two_stages: Stages) -> None:
+    # So long a stream that no thread comes to its end and goes home by itself.
+    stream = open_stream([folder for folder, _ in two_stages], epochs=[100_000, 1])
     before = set(threading.enumerate())
 
     def reading() -> int:
