@@ -1,10 +1,12 @@
 # `make demo` and `make test` need Python 3.11+ and pip, and set up everything else themselves in $(VENV).
-# Variables: VENV (virtual environment), PYTHON (interpreter that makes it), OUTPUT (demo), PYTEST_ARGS, BENCH_ARGS.
+# Variables: VENV (virtual environment), PYTHON (interpreter that makes it), OUTPUT (demo), TEST_EXTRAS (what the tests
+# need), PYTEST_ARGS, BENCH_ARGS.
 
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11 python,\
 	$(shell $(name) -c 'import ensurepip, sys, venv; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 VENV ?= .venv
 OUTPUT ?= demo-output
+TEST_EXTRAS ?= test
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
@@ -53,5 +55,5 @@ $(VENV)/.pipeline-installed: $(METADATA) | $(BIN)/python
 
 $(VENV)/.test-installed: $(METADATA) | $(BIN)/python
 	@echo "Installing dataprep with its pipeline and test tools into $(VENV): a few minutes on the first run."
-	$(INSTALL) '.[test]'
+	$(INSTALL) '.[$(TEST_EXTRAS)]'
 	@touch $@ $(VENV)/.pipeline-installed
