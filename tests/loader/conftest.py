@@ -100,6 +100,12 @@ def write_test_stage(
 WriteStage = Callable[..., tuple[str, Rows]]
 
 
+@pytest.fixture(scope="session")
+def write_stage_in() -> WriteStage:
+    """Write a stage into a folder that is given."""
+    return write_test_stage
+
+
 @pytest.fixture
 def make_stage(tmp_path: Path) -> WriteStage:
     """Write a stage into the test's own folder."""
