@@ -236,7 +236,8 @@ def _content_stamp(function: Callable[..., Any]) -> str:
         if current in seen:
             continue
         seen.add(current)
-        digest.update(inspect.getsource(current).encode())
+        # The module too: what is cached refers to its subroutines by the modules they lie in.
+        digest.update(f"{current.__module__}:{inspect.getsource(current)}".encode())
         names = current.__globals__
         for name in current.__code__.co_names:
             value = names.get(name)

@@ -22,9 +22,9 @@ from dataprep.signals import (
     measure,
     signal_names,
 )
-from dataprep.signals.c4_lines import num_sentences
-from dataprep.signals.words import WORD_FLAGS, WORD_START, WORD_STOP, split_text
+from dataprep.text.c4_lines import num_sentences
 from dataprep.text.characters import character_table, table_without_hyphens
+from dataprep.text.words import WORD_FLAGS, WORD_START, WORD_STOP, split_text
 
 Signals = Mapping[str, npt.NDArray[np.float32]]
 Predict = Callable[[str, int], tuple[Sequence[str], Sequence[float]]]

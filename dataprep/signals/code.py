@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from dataprep.signals import code_kernel
 from dataprep.signals.batch import Measured, TextBatch
 from dataprep.signals.code_kernel import DATA, DO_NOT_EDIT, GENERATED, HTML, LICENCE, SURELY_GENERATED
-from dataprep.signals.phrases import PhraseTable, phrase_table
 from dataprep.text.buffers import large_strings
 from dataprep.text.characters import character_table
+from dataprep.text.phrases import PhraseTable, phrase_table
 from dataprep.yaml_models import Frozen
 
 _KIND_OF_EXTENSION = {

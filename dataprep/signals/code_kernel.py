@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from dataprep.kernels import kernel, read, subroutine, write
-from dataprep.signals.phrases import matches, next_state
 from dataprep.text.characters import ALPHA, DIGIT, SPACE
+from dataprep.text.phrases import matches, next_state
 from dataprep.text.utf8 import bits_of, decode
 
 SIGNALS = (

@@ -11,7 +11,6 @@ from pydantic import Field
 
 from dataprep.signals import web_kernel
 from dataprep.signals.batch import Measured, TextBatch
-from dataprep.signals.c4_lines import c4_phrases
 from dataprep.signals.web_scan import (
     C4_MIN_LINE_WORDS,
     C4_TERMINAL_PUNCT,
@@ -21,6 +20,7 @@ from dataprep.signals.web_scan import (
     UNICODE,
     WHITESPACE,
 )
+from dataprep.text.c4_lines import c4_phrases
 from dataprep.text.characters import character_table, table_without_hyphens
 from dataprep.yaml_models import Frozen
 
@@ -36,7 +36,7 @@ class WebTextSignals(Frozen):
 
     kind: Literal["web_text"] = "web_text"
     words: Literal["unicode", "whitespace"] = "unicode"
-    """What a word is, see :mod:`dataprep.signals.words`. With ``whitespace`` (dolma, DCLM) marks stick
+    """What a word is, see :mod:`dataprep.text.words`. With ``whitespace`` (dolma, DCLM) marks stick
     to words: a text has fewer and longer words, and fewer repeat."""
     stop_words: tuple[str, ...] = ENGLISH_STOP_WORDS
     """Counted once each, case as given (datatrove 0.10.0 gopher_quality_filter.py)."""

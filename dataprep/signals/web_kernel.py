@@ -45,9 +45,9 @@ from dataprep.signals.web_scan import (
     scan_text,
     scratch_size,
 )
-from dataprep.signals.words import ALL_SYMBOLS, HAS_ALPHA, WORD_CHARS, WORD_FLAGS
 from dataprep.text.characters import SPACE, TERMINAL
 from dataprep.text.utf8 import bits_of, decode, previous
+from dataprep.text.words import ALL_SYMBOLS, HAS_ALPHA, WORD_CHARS, WORD_FLAGS
 
 SIGNALS = (
     "num_words",

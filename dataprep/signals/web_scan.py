@@ -7,10 +7,19 @@ from typing import Any
 import numpy as np
 
 from dataprep.kernels import inlined, int64, load_8_bytes, subroutine, trailing_zeros
-from dataprep.signals.c4_lines import CURLY, HAS_BRACE, LOREM, MAY_CITE, UNCUT, judge_line, may_hold_phrases
-from dataprep.signals.words import HAS_ALPHA, NEEDS_SPLIT, flags_of, put_word, split_chunk
+from dataprep.text.c4_lines import (
+    CURLY,
+    HAS_BRACE,
+    LONGEST_WORD_CHARS,
+    LOREM,
+    MAY_CITE,
+    UNCUT,
+    judge_line,
+    may_hold_phrases,
+)
 from dataprep.text.characters import DIGIT, LINE_BREAK, LOWER, SPACE
 from dataprep.text.utf8 import bits_of, decode, previous
+from dataprep.text.words import HAS_ALPHA, NEEDS_SPLIT, flags_of, put_word, split_chunk
 
 WHITESPACE, UNICODE = 0, 1
 """What a word is."""
@@ -44,7 +53,6 @@ _LF, _CR = 0x0A, 0x0D
 _HASH, _DOT, _DASH, _BRACE, _BRACKET = 0x23, 0x2E, 0x2D, 0x7B, 0x5B
 _SPACE, _COMMA, _COLON, _CLOSE, _QUESTION = 0x20, 0x2C, 0x3A, 0x29, 0x3F
 _BULLET, _ELLIPSIS = 0x2022, 0x2026
-_LONGEST_C4_WORD = 1000
 
 # For looking at eight bytes at once: in each byte, adding _FROM_x sets the high bit of what is x or
 # more, adding _BEHIND_x of what is more than x.
@@ -270,7 +278,7 @@ def scan_text(
                         data,
                         visible_start,
                         visible_stop,
-                        chunks >= settings[C4_MIN_LINE_WORDS] and longest_chunk <= _LONGEST_C4_WORD,
+                        chunks >= settings[C4_MIN_LINE_WORDS] and longest_chunk <= LONGEST_WORD_CHARS,
                         marks | (UNCUT if mode == WHITESPACE else 0),
                         search,
                         settings[C4_TERMINAL_PUNCT],

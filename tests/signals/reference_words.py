@@ -1,4 +1,4 @@
-"""Words as dataprep.signals.words describes them, written for clarity: slow, one string at a time."""
+"""Words as dataprep.text.words describes them, written for clarity: slow, one string at a time."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ A line is kept when it ends in a mark (an option), has enough words, no word of 
 characters, and neither "javascript" nor a policy phrase. Citation marks are taken out first.
 Only kept lines are searched for "lorem ipsum" and ``{`` and have their sentences counted, in
 the order of datatrove 0.10.0 ``c4_filters.py``; sentences are always told by ``unicode`` words.
+The signals about these rules and the edit that applies them (``dataprep.text.lines``) share this.
 All phrases are found at once, whatever their case, with one automaton step a character.
 """
 
@@ -15,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from dataprep.kernels import int64, subroutine
-from dataprep.signals.phrases import PhraseTable, matches, next_state, phrase_table
-from dataprep.signals.words import ALL_PUNCTUATION, ENDS_SENTENCE, WORD_FLAGS, split_text
 from dataprep.text.characters import DIGIT
+from dataprep.text.phrases import PhraseTable, matches, next_state, phrase_table
 from dataprep.text.utf8 import bits_of, decode
+from dataprep.text.words import ALL_PUNCTUATION, ENDS_SENTENCE, WORD_FLAGS, split_text
 
 _LOREM_IPSUM, _JAVASCRIPT, _POLICY = 1, 2, 4
 HAS_BRACE, MAY_CITE, UNCUT = 1, 2, 4
@@ -38,8 +39,10 @@ _PHRASES = {
 
 _OPEN, _CLOSE = 0x5B, 0x5D
 _DOT, _QUESTION, _BANG, _QUOTE, _APOSTROPHE = 0x2E, 0x3F, 0x21, 0x22, 0x27
-DROPPED, LOREM, CURLY = -1, -2, -3
-"""What :func:`judge_line` returns for a line that is not kept, or that tells against the whole text."""
+LONGEST_WORD_CHARS = 1000
+"""A line with a longer word is not kept."""
+KEPT, LOREM, CURLY, NO_END_MARK, JAVASCRIPT, POLICY = 0, -1, -2, -3, -4, -5
+"""What becomes of a line: kept, two that tell against the whole text, and why one is dropped."""
 _EDIT = np.frombuffer(b"edit]", np.uint8)
 _NEEDED = np.frombuffer(b"citation needed]", np.uint8)
 
@@ -132,6 +135,45 @@ def find_phrases(data: Any, start: int, stop: int, step: Any, found: Any) -> Any
 
 
 @subroutine
+def ends_in_mark(data: Any, start: int, stop: int) -> bool:
+    """Return whether a line ends in ``. ? ! " '``, and not in an ellipsis."""
+    last = data[stop - 1] if stop > start else 0
+    dots = stop - start >= 3 and last == _DOT and data[stop - 2] == _DOT and data[stop - 3] == _DOT
+    return not dots and last in (_DOT, _QUESTION, _BANG, _QUOTE, _APOSTROPHE)
+
+
+@subroutine
+def line_fate(
+    data: Any,
+    start: int,
+    stop: int,
+    has_brace: int,
+    search: int,
+    terminal_punct: int,
+    step: Any,
+    found: Any,
+) -> Any:
+    """Return what becomes of a line without citations that has words enough: KEPT, LOREM, ...
+
+    ``search`` says whether it may hold phrases at all.
+    """
+    if terminal_punct and not ends_in_mark(data, start, stop):
+        return int64(NO_END_MARK)
+    phrases = int64(0)
+    if search and may_hold_phrases(data, start, stop):
+        phrases = find_phrases(data, start, stop, step, found)
+    if phrases & _LOREM_IPSUM:
+        return int64(LOREM)
+    if phrases & _JAVASCRIPT:
+        return int64(JAVASCRIPT)
+    if has_brace:
+        return int64(CURLY)
+    if phrases & _POLICY:
+        return int64(POLICY)
+    return int64(KEPT)
+
+
+@subroutine
 def judge_line(
     data: Any,
     start: int,
@@ -149,33 +191,22 @@ def judge_line(
     line: Any,
     line_words: Any,
 ) -> int:
-    """Return the sentences of a stripped line that has words enough, or why it is not kept.
+    """Return the sentences of a stripped line that has words enough, or what else becomes of it.
 
     Its words are ``words_start`` to ``words_stop`` of the table ``words``; ``marks`` says what is known
     of it (HAS_BRACE, MAY_CITE, UNCUT), ``search`` whether it may hold phrases. A line with citations is
     written without them to ``line`` and cut into words anew (to ``line_words``).
     """
+    cut = True
     if marks & (MAY_CITE | UNCUT):
         size = without_citations(data, start, stop, first, blocks, line)
         if size < stop - start or marks & UNCUT:
             # Two words that a citation kept apart may make a phrase.
-            data, start, stop, search = line, 0, size, True
-            words, words_start = line_words, 0
-            words_stop = split_text(line, 0, size, first, blocks, line_words)
-    phrases = int64(0)
-    if search and may_hold_phrases(data, start, stop):
-        phrases = find_phrases(data, start, stop, step, found)
-    if terminal_punct:
-        last = data[stop - 1] if stop > start else 0
-        dots = stop - start >= 3 and last == _DOT and data[stop - 2] == _DOT and data[stop - 3] == _DOT
-        if dots or last not in (_DOT, _QUESTION, _BANG, _QUOTE, _APOSTROPHE):
-            return DROPPED
-    if phrases & _LOREM_IPSUM:
-        return LOREM
-    if phrases & _JAVASCRIPT:
-        return DROPPED
-    if marks & HAS_BRACE:
-        return CURLY
-    if phrases & _POLICY:
-        return DROPPED
+            data, start, stop, search, cut = line, 0, size, True, False
+    fate = line_fate(data, start, stop, marks & HAS_BRACE, search, terminal_punct, step, found)
+    if fate != KEPT:
+        return fate
+    if not cut:
+        words, words_start = line_words, 0
+        words_stop = split_text(line, 0, stop, first, blocks, line_words)
     return num_sentences(words_start, words_stop, words)
