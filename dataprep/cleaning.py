@@ -18,9 +18,10 @@ from pydantic import Field
 
 from dataprep import documents
 from dataprep.dedup import SignatureConfig, sign
-from dataprep.filters import Preset, Url, judge, resolve_preset
+from dataprep.filters import Perplexity, Preset, Quality, Url, judge, resolve_preset
 from dataprep.hashing import mix64
-from dataprep.signals import UrlSignals, measure, signal_names
+from dataprep.model_files import ModelFile, PerplexityModel, QualityModel
+from dataprep.signals import PerplexitySignals, QualitySignals, UrlSignals, measure, signal_names
 from dataprep.sources import CorpusEntry, SubsetSettings
 from dataprep.text.normalize import normalize
 from dataprep.url_lists import UrlLists
@@ -102,22 +103,56 @@ class PartCounts:
         return dict(sorted(total.items()))
 
 
-def preset_of(entry: CorpusEntry, name: str) -> Preset:
-    """Return a packaged preset with the URL lists of a corpus, where it has some."""
-    preset, lists = resolve_preset(name), entry.url_lists
-    if lists is None:
-        return preset
-    family = UrlSignals(**{field: getattr(lists, field) for field in UrlLists.model_fields})
-    return preset.with_url_rules(family, Url(max_soft_words=lists.max_soft_words))
+def preset_of(entry: CorpusEntry, subset: str) -> Preset:
+    """Return what judges a subset: a packaged preset, the corpus's URL lists, and the subset's models."""
+    settings = entry.settings(subset)
+    preset, lists = resolve_preset(settings.filters), entry.url_lists
+    if lists is not None:
+        family = UrlSignals(**{field: getattr(lists, field) for field in UrlLists.model_fields})
+        preset = preset.with_url_rules(family, Url(max_soft_words=lists.max_soft_words))
+    quality, perplexity = settings.quality, settings.perplexity
+    if quality is not None:
+        model = QualitySignals(**{field: getattr(quality, field) for field in QualityModel.model_fields})
+        preset = preset.with_model_rules(model, Quality(threshold=quality.threshold, reason=quality.reason))
+    if perplexity is not None:
+        fields = {field: getattr(perplexity, field) for field in PerplexityModel.model_fields}
+        limits = perplexity.model_dump(include=set(Perplexity.model_fields))
+        preset = preset.with_model_rules(PerplexitySignals(**fields), Perplexity(**limits))
+    return preset
+
+
+def pinned(entry: CorpusEntry) -> CorpusEntry:
+    """Return a corpus whose URL lists and models carry their digests: part of the fingerprint, checked by
+    workers.
+
+    Raises:
+        ConfigError: a list or model cannot be read, or does not fit what is said of it.
+        MissingExtraError: what a model needs is not installed.
+    """
+    names = ("quality", "perplexity")
+    subsets = {
+        name: own.model_copy(update={field: _pinned(getattr(own, field)) for field in names})
+        for name, own in entry.subsets.items()
+    }
+    models = {field: _pinned(getattr(entry, field)) for field in names}
+    lists = None if entry.url_lists is None else entry.url_lists.pinned()
+    checked = entry.model_copy(update={"subsets": subsets, "url_lists": lists, **models})
+    for subset in subsets:
+        for family in preset_of(checked, subset).families:
+            if isinstance(family, QualitySignals | PerplexitySignals):
+                family.check()
+    return checked
+
+
+def _pinned(model: ModelFile | None) -> ModelFile | None:
+    return None if model is None else model.pinned()
 
 
 def signal_columns(entry: CorpusEntry, subset: str | None) -> tuple[str, ...]:
     """Return the signals that the document table of a collection has, in column order."""
     subsets = [subset] if subset is not None else list(entry.subsets)
-    presets = dict.fromkeys(entry.settings(name).filters for name in subsets)
-    return tuple(
-        dict.fromkeys(name for preset in presets for name in signal_names(preset_of(entry, preset).families))
-    )
+    presets = {entry.settings(name).preset: preset_of(entry, name) for name in subsets}
+    return tuple(dict.fromkeys(name for preset in presets.values() for name in signal_names(preset.families)))
 
 
 def clean(
@@ -136,11 +171,11 @@ def clean(
     groups = _groups_of(raw, entry)
     if len(groups) == 1:
         ((settings, _),) = groups
-        table = _judged(raw, settings, preset_of(entry, settings.filters), columns)
+        table = _judged(raw, settings, preset_of(entry, settings.name), columns)
     else:
         order = np.concatenate([rows for _, rows in groups])
         pieces = [
-            _judged(raw.take(pa.array(rows)), settings, preset_of(entry, settings.filters), columns)
+            _judged(raw.take(pa.array(rows)), settings, preset_of(entry, settings.name), columns)
             for settings, rows in groups
         ]
         # Tables of dictionaries that differ are unified when they are combined.
@@ -161,7 +196,7 @@ def _groups_of(raw: pa.RecordBatch, entry: CorpusEntry) -> list[tuple[SubsetSett
         # A row of no known subset was refused by the adapter: how it is measured does not matter.
         name = names[code] if code >= 0 and names[code] in entry.subsets else next(iter(entry.subsets))
         settings = entry.settings(name)
-        key = (settings.filters, settings.code, settings.language)
+        key = (settings.preset, settings.code, settings.language)
         rows = np.flatnonzero(codes == code)
         groups.setdefault(key, (settings, []))[1].append(rows)
     if not groups:

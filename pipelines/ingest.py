@@ -15,13 +15,14 @@ import pyarrow.parquet as pq
 
 from dataprep import artifacts, documents, storage
 from dataprep.artifacts import Artifact, FileEntry, Manifest
-from dataprep.cleaning import CleaningConfig, PartCounts, clean, preset_of, signal_columns
+from dataprep.cleaning import CleaningConfig, PartCounts, clean, pinned, preset_of, signal_columns
 from dataprep.dedup import signature_schema
 from dataprep.filters import preset_identity
 from dataprep.sources import (
     Collection,
     CorpusEntry,
     ReadReport,
+    SubsetSettings,
     WorkItem,
     check_bad_ratio,
     read_batches,
@@ -77,13 +78,11 @@ def ingest(
     Raises:
         BadInputError: a raw file is damaged, or a corpus passes its ``max_bad_ratio``.
         SourceError: a raw file has another layout than declared; found before any work.
-        ConfigError: a URL list of a corpus cannot be read; found before any work.
+        ConfigError: a URL list or model of a corpus cannot be read; found before any work.
     """
     folders: dict[str, str] = {}
     pending: list[_Pending] = []
-    entries = {
-        entry.name: _with_pinned_lists(entry) for entry in {e.name: e for _, e in collections}.values()
-    }
+    entries = {entry.name: pinned(entry) for entry in {e.name: e for _, e in collections}.values()}
     for collection, declared in collections:
         entry = entries[declared.name]
         step = _step_config(collection, entry, config, skip_bad_files=skip_bad_files)
@@ -107,13 +106,6 @@ def ingest(
     return {name: artifacts.open_artifact(folder, kind="documents") for name, folder in folders.items()}
 
 
-def _with_pinned_lists(entry: CorpusEntry) -> CorpusEntry:
-    """Return a corpus whose URL lists carry their digest: part of the fingerprint, checked by workers."""
-    if entry.url_lists is None:
-        return entry
-    return entry.model_copy(update={"url_lists": entry.url_lists.pinned()})
-
-
 def _step_config(
     collection: Collection, entry: CorpusEntry, config: CleaningConfig, *, skip_bad_files: bool
 ) -> dict[str, Any]:
@@ -127,16 +119,21 @@ def _step_config(
         "corpus": entry.name,
         "number": collection.number,
         "adapter": entry.adapter,
-        "subsets": {
-            name: asdict(one) | {"columns": one.columns.model_dump()} for name, one in settings.items()
-        },
+        "subsets": {name: _settings_identity(one) for name, one in settings.items()},
         "presets": {
-            name: preset_identity(preset_of(entry, name))
-            for name in sorted({one.filters for one in settings.values()})
+            one.preset: preset_identity(preset_of(entry, one.name))
+            for one in sorted(settings.values(), key=lambda one: one.preset)
         },
         "held_out": sorted(file.origin for file in collection.files if file.held_out),
         "skip_bad_files": skip_bad_files,
     }
+
+
+def _settings_identity(settings: SubsetSettings) -> dict[str, Any]:
+    """Return the settings of a subset as JSON values; its models are in its preset."""
+    values = asdict(settings) | {"columns": settings.columns.model_dump()}
+    in_preset = {"quality", "perplexity"} | ({"preset"} if settings.preset == settings.filters else set())
+    return {name: value for name, value in values.items() if name not in in_preset}
 
 
 def _engine_task(split: SplitTask) -> Task:

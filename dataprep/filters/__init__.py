@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dataprep.filters.code import Code
+from dataprep.filters.models import Perplexity, Quality
 from dataprep.filters.presets import PRESETS, Filter, Preset, preset_identity, resolve_preset
 from dataprep.filters.prose import C4, FineWeb, GopherQuality, GopherRepetition, Language, NotEmpty
 from dataprep.filters.rules import Rule, verdicts
@@ -29,7 +30,9 @@ __all__ = [
     "GopherRepetition",
     "Language",
     "NotEmpty",
+    "Perplexity",
     "Preset",
+    "Quality",
     "Rule",
     "Url",
     "judge",

@@ -9,12 +9,15 @@ from pydantic import Field
 
 from dataprep.errors import ConfigError, nearest
 from dataprep.filters.code import Code
+from dataprep.filters.models import Perplexity, Quality
 from dataprep.filters.prose import C4, FineWeb, GopherQuality, GopherRepetition, Language, NotEmpty
 from dataprep.filters.rules import Rule
 from dataprep.filters.url import Url
 from dataprep.signals import (
     CodeSignals,
     LanguageSignals,
+    PerplexitySignals,
+    QualitySignals,
     SignalFamily,
     SizeSignals,
     UrlSignals,
@@ -23,7 +26,17 @@ from dataprep.signals import (
 from dataprep.yaml_models import Frozen
 
 Filter = Annotated[
-    NotEmpty | GopherQuality | GopherRepetition | C4 | FineWeb | Language | Code | Url | Rule,
+    NotEmpty
+    | GopherQuality
+    | GopherRepetition
+    | C4
+    | FineWeb
+    | Language
+    | Code
+    | Url
+    | Quality
+    | Perplexity
+    | Rule,
     Field(discriminator="kind"),
 ]
 
@@ -45,12 +58,23 @@ class Preset(Frozen):
             update={"families": (*self.families, lists), "filters": (rules, *self.filters)}
         )
 
-    def with_url_rules_of(self, other: Preset) -> Preset:
-        """Return this preset with the URL lists and rules of another, where that has some."""
-        families = tuple(one for one in other.families if isinstance(one, UrlSignals))
-        filters = tuple(one for one in other.filters if isinstance(one, Url))
+    def with_model_rules(
+        self, model: QualitySignals | PerplexitySignals, rules: Quality | Perplexity
+    ) -> Preset:
+        """Return this preset with a user's own model, which judges last: what is plain has its own reason."""
         return self.model_copy(
-            update={"families": (*self.families, *families), "filters": (*filters, *self.filters)}
+            update={"families": (*self.families, model), "filters": (*self.filters, rules)}
+        )
+
+    def with_own_rules_of(self, other: Preset) -> Preset:
+        """Return this preset with the URL lists and the models that another has beyond those that ship."""
+        families = tuple(
+            one for one in other.families if isinstance(one, UrlSignals | QualitySignals | PerplexitySignals)
+        )
+        first = tuple(one for one in other.filters if isinstance(one, Url))
+        last = tuple(one for one in other.filters if isinstance(one, Quality | Perplexity))
+        return self.model_copy(
+            update={"families": (*self.families, *families), "filters": (*first, *self.filters, *last)}
         )
 
 

@@ -236,7 +236,7 @@ def _judge_of(table: Artifact, thresholds: Thresholds | None, mixture: Mixture, 
     corpus = str(manifest.details["corpus"])
     subsets = {}
     for subset, settings in manifest.config["subsets"].items():
-        recorded = _recorded_preset(table, settings["filters"])
+        recorded = _recorded_preset(table, settings.get("preset", settings["filters"]))
         where = f"{place}: filters.{corpus}/{subset}" if place else f"{corpus}/{subset}"
         now = _preset_now(recorded, thresholds, corpus, subset, where=where)
         _check_measured(now, recorded, where=where)
@@ -250,7 +250,7 @@ def _preset_now(
     recorded: Preset, thresholds: Thresholds | None, corpus: str, subset: str, *, where: str
 ) -> Preset:
     if thresholds is None:
-        return resolve_preset(recorded.name).with_url_rules_of(recorded)
+        return resolve_preset(recorded.name).with_own_rules_of(recorded)
     override = thresholds.override_for(corpus, subset)
     if override is None:
         return recorded

@@ -41,7 +41,7 @@ class Override(Frozen):
         Raises:
             ConfigError: the named preset is not known, or a filter to leave out is not there.
         """
-        start = recorded if self.preset is None else resolve_preset(self.preset).with_url_rules_of(recorded)
+        start = recorded if self.preset is None else resolve_preset(self.preset).with_own_rules_of(recorded)
         filters = list(start.filters)
         for kind in self.without:
             kinds = [one.kind for one in filters]

@@ -16,6 +16,8 @@ from pydantic import Field
 from dataprep.signals.batch import Measured, TextBatch
 from dataprep.signals.code import CodeSignals
 from dataprep.signals.language import LanguageSignals
+from dataprep.signals.perplexity import PerplexitySignals
+from dataprep.signals.quality import QualitySignals
 from dataprep.signals.size import SizeSignals
 from dataprep.signals.url import UrlSignals
 from dataprep.signals.web import WebTextSignals
@@ -24,6 +26,8 @@ __all__ = [
     "CodeSignals",
     "LanguageSignals",
     "Measured",
+    "PerplexitySignals",
+    "QualitySignals",
     "SignalFamily",
     "SizeSignals",
     "TextBatch",
@@ -34,7 +38,13 @@ __all__ = [
 ]
 
 SignalFamily = Annotated[
-    SizeSignals | WebTextSignals | CodeSignals | LanguageSignals | UrlSignals,
+    SizeSignals
+    | WebTextSignals
+    | CodeSignals
+    | LanguageSignals
+    | UrlSignals
+    | QualitySignals
+    | PerplexitySignals,
     Field(discriminator="kind"),
 ]
 

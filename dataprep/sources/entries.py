@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dataprep.documents import MAX_COLLECTION
 from dataprep.errors import SourceError, nearest
-from dataprep.url_lists import UrlLists
+from dataprep.sources.own_rules import PerplexityRules, QualityRules, UrlRules
 from dataprep.yaml_models import Frozen
 
 
@@ -67,21 +67,6 @@ class Columns(Frozen):
     """Columns that are not even read."""
 
 
-class UrlRules(UrlLists):
-    """The lists by which a corpus's URLs are judged, and how strictly."""
-
-    max_soft_words: int = Field(default=1, ge=0)
-    """Different soft words that a URL may have."""
-
-    @model_validator(mode="after")
-    def _names_a_list(self) -> UrlRules:
-        if not (
-            self.folders or self.domains or self.urls or self.hard_words or self.soft_words or self.subwords
-        ):
-            raise ValueError("names no list: give folders, domains, urls, hard_words, soft_words or subwords")
-        return self
-
-
 _LAYOUT_OF = {
     "refinedweb": "whole",
     "pile": "whole",
@@ -112,6 +97,8 @@ class SubsetEntry(Frozen):
     web: bool | None = None
     code: bool | None = None
     columns: Columns | None = None
+    quality: QualityRules | None = None
+    perplexity: PerplexityRules | None = None
     excluded: str | None = None
     """The exclusion reason of all rows of this subset, e.g. ``excluded_books3``."""
     aliases: tuple[str, ...] = ()
@@ -131,6 +118,11 @@ class SubsetSettings:
     code: bool
     columns: Columns
     excluded: str | None
+    quality: QualityRules | None = None
+    perplexity: PerplexityRules | None = None
+    preset: str = ""
+    """Name of its filters among those of the corpus: the preset's, and the subset's where it has a model
+    of its own."""
 
 
 class CorpusEntry(Frozen):
@@ -159,6 +151,10 @@ class CorpusEntry(Frozen):
     """Filter preset, see ``dataprep.filters.PRESETS``."""
     url_lists: UrlRules | None = None
     """Lists of URLs and words that drop documents of this corpus, before its preset's filters."""
+    quality: QualityRules | None = None
+    """A classifier that judges the documents of this corpus, after its preset's filters."""
+    perplexity: PerplexityRules | None = None
+    """A language model that judges the documents of this corpus, after its preset's filters."""
     language: str | None = None
     license: str
     license_url: str = ""
@@ -235,15 +231,20 @@ class CorpusEntry(Frozen):
                 f"corpus {self.name!r} has no subset {subset!r}: {nearest(subset, self.subsets)}"
             )
         own = self.subsets[subset]
+        filters = own.filters or self.filters
+        has_own_model = own.quality is not None or own.perplexity is not None
         return SubsetSettings(
             name=subset,
-            filters=own.filters or self.filters,
+            filters=filters,
             language=own.language or self.language,
             license=own.license or self.license,
             web=self.web if own.web is None else own.web,
             code=self.code if own.code is None else own.code,
             columns=own.columns or self.columns,
             excluded=own.excluded,
+            quality=own.quality or self.quality,
+            perplexity=own.perplexity or self.perplexity,
+            preset=f"{filters} of {subset}" if has_own_model else filters,
         )
 
     def globs_of(self, subset: str | None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataprep.dedup import signature_schema
 from dataprep.filters import resolve_preset
 from dataprep.signals import UrlSignals
 from dataprep.sources import load_catalog
-from dataprep.sources.entries import UrlRules
+from dataprep.sources.own_rules import UrlRules
 
 PROSE = "The quick brown fox jumps over the lazy dog and goes home to have a rest with that of others. " * 8
 
@@ -151,4 +151,4 @@ def test_a_corpus_s_url_lists_judge_before_its_preset(tmp_path):
     assert cleaned.column("url_blocked_domain").null_count == 4  # no list of domains is given
     plain = load_catalog().corpus("refinedweb")
     assert set(columns) - set(signal_columns(plain, None)) == set(UrlSignals.NAMES)
-    assert preset_of(plain, "web_en") == resolve_preset("web_en")
+    assert preset_of(plain, "web") == resolve_preset("web_en")

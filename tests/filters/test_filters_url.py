@@ -68,7 +68,7 @@ def test_a_corpus_s_url_rules_judge_before_its_preset():
 
 def test_another_preset_keeps_the_corpus_s_url_rules():
     recorded = resolve_preset("none").with_url_rules(UrlSignals(sha256="0" * 64), Url(max_soft_words=3))
-    other = resolve_preset("curated").with_url_rules_of(recorded)
+    other = resolve_preset("curated").with_own_rules_of(recorded)
     assert other.filters == (Url(max_soft_words=3), *resolve_preset("curated").filters)
     assert other.families == (*resolve_preset("curated").families, UrlSignals(sha256="0" * 64))
-    assert resolve_preset("curated").with_url_rules_of(resolve_preset("none")) == resolve_preset("curated")
+    assert resolve_preset("curated").with_own_rules_of(resolve_preset("none")) == resolve_preset("curated")
