@@ -41,6 +41,8 @@ class CacheOptions:
     folder: str | None = None
     """None: ``default_cache_folder()``."""
     max_bytes: int = 64 << 30
+    """Room for shards. Processes that make room at the same moment do not see each other, so the files
+    may be more by one shard for each download of the node, until the next one makes room."""
     prefetch_shards: int = 4
     """Shards fetched ahead of the one that is read; at 4,096 tokens a row, 34 M tokens each."""
     threads: int = 2

@@ -79,7 +79,8 @@ def _download_once(
 ) -> str:
     """Write the file to ``out`` and return the SHA-256 of what was written."""
     out.seek(0)
-    out.truncate()
+    # Whole from the start, so that others who make room meanwhile count what it will take.
+    out.truncate(file.size_bytes)
     digest = hashlib.sha256()
     read_range = range_reader(file.url, timeout_seconds=policy.range_timeout_seconds, stop=stop)
     done_bytes, failures = 0, 0

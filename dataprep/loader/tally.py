@@ -32,8 +32,8 @@ class NotedRows(NamedTuple):
     sequence_length: int
 
     def part(self, rows: slice | Int64Array, num_rows: int) -> NotedRows:
-        """Return some of the rows."""
-        if num_rows == len(self.source):
+        """Return some of the rows, in their order: all of a later epoch's are permuted, too."""
+        if isinstance(rows, slice) and num_rows == len(self.source):
             return self
         return self._replace(source=self.source[rows], n_tok=self.n_tok[rows], n_loss=self.n_loss[rows])
 

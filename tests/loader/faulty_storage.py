@@ -32,6 +32,7 @@ class FaultyStorage:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def log_message(self, format: str, *arguments: object) -> None:
                 pass

@@ -126,6 +126,28 @@ def test_any_number_of_threads_and_any_micro_batch_read_the_same(
         assert_delivered(read, expected, all_rows)
 
 
+@pytest.mark.parametrize("world_size", [1, 2, 3, 8])
+def test_the_state_counts_exactly_what_was_delivered_behind_every_step(
+    written: tuple[TokenStream, list[Rows]], expected: list[Expected], world_size: int
+) -> None:
+    """Steps of 24 rows end inside of record batches, also where these are permuted."""
+    stream, all_rows = written
+    steps = []
+    for stage, epoch in EPOCHS:
+        order = [row for one in expected if (one.stage, one.epoch) == (stage, epoch) for row in one.rows]
+        steps += [(stage, order[start : start + 24]) for start in range(0, len(order), 24)]
+    counts = {name: {"rows": 0, "tokens": 0, "targets": 0} for name in stream.sources}
+    with stream.batches(24, rank=world_size - 1, world_size=world_size) as batches:
+        for (stage, delivered), _ in zip(steps, batches, strict=True):
+            rows = all_rows[stage].take(np.array(delivered))
+            for number, count in enumerate(counts.values()):
+                own = rows.source == number
+                count["rows"] += int(own.sum())
+                count["tokens"] += int(np.minimum(rows.n_tok, rows.sequence_length)[own].sum())
+                count["targets"] += int(rows.n_loss[own].sum())
+            assert batches.state()["sources"] == counts
+
+
 def test_a_run_that_changes_its_size_at_every_step_reads_the_same(
     written: tuple[TokenStream, list[Rows]], expected: list[Expected]
 ) -> None:
