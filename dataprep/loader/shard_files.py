@@ -17,7 +17,9 @@ from dataprep.loader.state import Cursor
 from dataprep.loader.threads import ThreadGroup
 from dataprep.shards import ShardReader, ShardStage
 
-_MAX_OPEN_SHARDS = 64
+_MORE_OPEN_SHARDS = 4
+"""Shards kept open beyond those that a short stretch of the stream needs: threads that read ahead
+are in the next ones. All of them count as memory of the process, since they are mapped."""
 
 Value = TypeVar("Value")
 ShardName = tuple[int, int]
@@ -54,7 +56,7 @@ class ShardFiles:
         self._span = shards_at_once + options.prefetch_shards
         self._stop = threading.Event()
         self._readers: SharedResults[ShardName, ShardReader] = SharedResults(
-            max_results=_MAX_OPEN_SHARDS, deadline_seconds=deadline_seconds
+            max_results=shards_at_once + _MORE_OPEN_SHARDS, deadline_seconds=deadline_seconds
         )
         self._cursor = cursor
         self._wanted: list[ShardName] = []
@@ -112,8 +114,9 @@ class ShardFiles:
         self._threads.stop()
 
     def close(self) -> None:
-        """Stop the threads and wait for them."""
+        """Stop the threads, wait for them, and close the files."""
         self._threads.close()
+        self._readers.clear()
 
     def _stop_all(self) -> None:
         self._stop.set()

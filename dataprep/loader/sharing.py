@@ -78,3 +78,8 @@ class SharedResults(Generic[Key, Value]):
         """Forget a result."""
         with self._lock:
             self._slots.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget all results."""
+        with self._lock:
+            self._slots.clear()

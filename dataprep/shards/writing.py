@@ -96,9 +96,7 @@ def write_shard(
         "vocab_size": layout.vocab_size,
     }
     schema = layout.schema().with_metadata({SHARD_METADATA_KEY: json.dumps(about, sort_keys=True)})
-    # Level 1: level 3 measured 2 % larger and 17 % slower to decode on tokens.
-    codec = pa.Codec("zstd", compression_level=1)
-    options = pa.ipc.IpcWriteOptions(compression=codec, use_threads=False)
+    options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
     totals = np.zeros((3, num_sources), dtype=np.int64)
     num_rows = 0
     with storage.atomic_output(path) as stream:
