@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import dataprep
 from dataprep.errors import DataprepError, MissingExtraError
 from pipelines.arguments import Command, add_command, add_scaling, natural, positive, token_count
+from pipelines.classifier_command import add_train_classifier
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -194,6 +195,8 @@ def _parser() -> argparse.ArgumentParser:
         "--changes", metavar="FILE", help="write the documents whose verdict changes to this Parquet file"
     )
     judge.add_argument("--json", action="store_true", help="print JSON")
+
+    add_train_classifier(commands)
 
     trace = add_command(
         commands,
