@@ -23,8 +23,7 @@ from dataprep.signals import (
     signal_names,
 )
 from dataprep.text.c4_lines import num_sentences
-from dataprep.text.characters import character_table, table_without_hyphens
-from dataprep.text.words import WORD_FLAGS, WORD_START, WORD_STOP, split_text
+from dataprep.text.words import WORD_FLAGS, WORD_START, WORD_STOP, split_text, word_table
 
 Signals = Mapping[str, npt.NDArray[np.float32]]
 Predict = Callable[[str, int], tuple[Sequence[str], Sequence[float]]]
@@ -123,7 +122,7 @@ def our_sentence_count(text: str, language: str) -> int:
 
 
 def _cut(text: str, language: str) -> npt.NDArray[np.int32]:
-    table = table_without_hyphens() if language in _PROSE.join_hyphens else character_table()
+    table = word_table(language)
     data = np.frombuffer(text.encode(), np.uint8)
     words = np.empty((len(data) + 1, WORD_FLAGS + 1), np.int32)
     return words[: int(cut_words(data, table.first, table.blocks, words))]

@@ -21,7 +21,7 @@ from dataprep.signals.web_scan import (
     WHITESPACE,
 )
 from dataprep.text.c4_lines import c4_phrases
-from dataprep.text.characters import character_table, table_without_hyphens
+from dataprep.text.words import word_table
 from dataprep.yaml_models import Frozen
 
 ENGLISH_STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
@@ -40,9 +40,9 @@ class WebTextSignals(Frozen):
     to words: a text has fewer and longer words, and fewer repeat."""
     stop_words: tuple[str, ...] = ENGLISH_STOP_WORDS
     """Counted once each, case as given (datatrove 0.10.0 gopher_quality_filter.py)."""
-    join_hyphens: tuple[str, ...] = ("de", "es", "nl", "pt")
-    """Expected languages in which hyphens join two words to one ``unicode`` word, as spaCy's rules for
-    these languages have it; elsewhere, and where no language is expected, they separate."""
+    words_by_language: bool = True
+    """Whether the expected language has its say in where a ``unicode`` word ends, as in spaCy's rules
+    (:data:`dataprep.text.words.MARKS`). False, and where no language is expected: as in English."""
     short_line_chars: int = Field(default=30, ge=0)
     """A line of at most so many characters is short (datatrove 0.10.0 fineweb_quality_filter.py)."""
     c4_terminal_punct: bool = False
@@ -58,8 +58,7 @@ class WebTextSignals(Frozen):
     def measure(self, batch: TextBatch) -> Measured:
         """Return the signals of a batch."""
         buffers, phrases = batch.buffers, c4_phrases()
-        joined = batch.expected_language in self.join_hyphens
-        table = table_without_hyphens() if joined else character_table()
+        table = word_table(batch.expected_language if self.words_by_language else None)
         stop_data, stop_ends = _packed(self.stop_words)
         out = np.empty((len(batch), len(web_kernel.SIGNALS)), np.float32)
         settings = np.empty(4, np.int64)

@@ -17,7 +17,7 @@ from dataprep.text.c4_lines import (
     judge_line,
     may_hold_phrases,
 )
-from dataprep.text.characters import DIGIT, LINE_BREAK, LOWER, SPACE
+from dataprep.text.characters import DIGIT, LINE_BREAK, LOWER, SPACE, SUFFIX
 from dataprep.text.utf8 import bits_of, decode, previous
 from dataprep.text.words import HAS_ALPHA, NEEDS_SPLIT, flags_of, put_word, split_chunk
 
@@ -197,6 +197,7 @@ def scan_text(
     counts[FIRST_VISIBLE] = -1
     size, mode = len(data), settings[MODE]
     search = may_hold_phrases(data, 0, size)
+    before_dot = LOWER | DIGIT if blocks[_DOT] & SUFFIX else LOWER
     i, num_words, num_chars, num_lines = 0, 0, 0, 0
     line_start, line_start_chars = 0, 0
     segment, visible_start, visible_stop, segment_words = 0, -1, 0, 0
@@ -239,7 +240,7 @@ def scan_text(
                 behind = data[stop + 1]
                 alone = (mark == _COMMA) | (mark == _COLON) | (mark == _CLOSE) | (mark == _QUESTION)
                 if mark == _DOT:
-                    alone = chars > 1 and blocks[data[stop - 1]] & (LOWER | DIGIT) != 0
+                    alone = chars > 1 and blocks[data[stop - 1]] & before_dot != 0
                 if alone and mode == UNICODE and (behind == _SPACE or behind == _LF):  # noqa: SIM109
                     mark_flags = flags_of(int64(blocks[mark]), int64(blocks[mark]), 1)
                     num_words = put_word(words, num_words, i, stop, chars, word_flags)

@@ -39,7 +39,7 @@ PUNCTUATION = 1 << 8
 PREFIX = 1 << 9
 """A word of its own at the start of a chunk (spaCy's prefixes of one character)."""
 SUFFIX = 1 << 10
-"""A word of its own at the end of a chunk (spaCy's suffixes of one character)."""
+"""A word of its own at the end of a chunk (spaCy's suffixes of one character); a dot: behind a digit."""
 ICON = 1 << 11
 """Category So, or the ellipsis: a word of its own wherever it stands."""
 JOINT = 1 << 12
@@ -56,10 +56,10 @@ _ASSIGNED = ((0, 0x32400), (0xE0000, 0xE0200))
 """Beyond these only private use (planes 15 and 16) is assigned, which has no bits; a test checks it."""
 _LAST_SPACE = 0x3000
 
-_QUOTES = "'\"”“`‘´’‚„»«「」『』（）〔〕【】《》〈〉〈〉⟦⟧"
-_PEELED = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪—–" + _QUOTES
-_HYPHENS = "-–—~"
-_JOINTS = ".+*^:<>=/," + _HYPHENS + "'’"
+QUOTES = "'\"”“`‘´’‚„»«「」『』（）〔〕【】《》〈〉〈〉⟦⟧"
+_PEELED = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪—–" + QUOTES
+HYPHENS, APOSTROPHES = "-–—~", "'’"
+_JOINTS = ".+*^:<>=/," + HYPHENS + APOSTROPHES
 
 # datatrove 0.10.0, utils/text.py. PUNCTUATION holds a full-width "１" (by accident, it seems) and all
 # control characters but tab, newline and space; TERMINAL_PUNCTUATION is written here as ranges.
@@ -96,6 +96,16 @@ class CharacterTable:
         bits = self.blocks.reshape(-1, 256)[self.first].reshape(-1)
         return [int(code_point) for code_point in np.flatnonzero(bits & bit)]
 
+    def changed(self, bit: int, *, gain: str = "", lose: str = "") -> CharacterTable:
+        """Return a table in which the characters of ``gain`` have ``bit`` and those of ``lose`` do not."""
+        blocks = self.blocks.copy()
+        for character in gain + lose:
+            block = self.first[ord(character) >> 8]
+            assert np.count_nonzero(self.first == block) == 1, f"{character!r}: its block is shared"
+            place = int(block) * 256 + (ord(character) & 255)
+            blocks[place] = blocks[place] | bit if character in gain else blocks[place] & (0xFFFF ^ bit)
+        return CharacterTable(first=self.first, blocks=blocks)
+
 
 @functools.cache
 def character_table() -> CharacterTable:
@@ -105,13 +115,6 @@ def character_table() -> CharacterTable:
     blocks = np.concatenate([bits[:1], rest])
     first = np.concatenate([[0], place.reshape(-1) + 1])
     return CharacterTable(first=first.astype(np.uint16), blocks=np.ascontiguousarray(blocks).reshape(-1))
-
-
-@functools.cache
-def table_without_hyphens() -> CharacterTable:
-    """Return the table for languages in which a hyphen joins two words to one: nothing is a HYPHEN."""
-    table = character_table()
-    return CharacterTable(first=table.first, blocks=table.blocks & np.uint16(0xFFFF ^ HYPHEN))
 
 
 def _bits_of_all_code_points() -> npt.NDArray[np.uint16]:
@@ -143,10 +146,11 @@ def _bits_of_all_code_points() -> npt.NDArray[np.uint16]:
     _mark(bits, _PEELED, PREFIX | SUFFIX)
     _mark(bits, "§=", PREFIX)
     _mark(bits, "%", PREFIX | SUFFIX)
+    _mark(bits, ".", SUFFIX)
     _mark(bits, "…", ICON)
     _mark(bits, _JOINTS, JOINT)
-    _mark(bits, _HYPHENS, HYPHEN)
-    _mark(bits, "'’", APOSTROPHE)
+    _mark(bits, HYPHENS, HYPHEN)
+    _mark(bits, APOSTROPHES, APOSTROPHE)
     bits[_not_surely_nfc()] |= NFC_MAYBE
     return bits
 

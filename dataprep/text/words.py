@@ -8,37 +8,43 @@ languages. Of a chunk:
    a run of dots as one, a trailing currency sign only behind a digit; a single final dot stands
    alone after a word in small letters or letters without case, a digit, a mark or two capitals
    (so "end." gives two words; "J.", "a." and "U.S." one);
-2. what holds ``://`` or ``@`` stays whole;
+2. what begins with no mark and holds ``://`` or ``@`` stays whole;
 3. inside, emoji and dot runs stand alone; hyphens, ``/ : = < >`` do between letters (or after a
    digit before a letter), ``,`` between letters, ``.`` between a small letter and a capital,
    ``+ - * ^`` between digits;
 4. an apostrophe between letters begins a word of at most two letters ("John" "'s") and ends a
    longer one ("l'" "homme").
 
-Hyphens join in German, Spanish, Dutch and Portuguese (see ``WebTextSignals.join_hyphens``): their
-kernels get a table without the bit HYPHEN. Differs from spaCy: no lists of exceptions and units.
+In some languages (:data:`MARKS`) other marks do this: the kernels get a table of characters with
+other bits. Differs from spaCy: no lists of exceptions and units.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from dataprep.kernels import inlined, subroutine
 from dataprep.text.characters import (
     ALPHA,
     APOSTROPHE,
+    APOSTROPHES,
     DIGIT,
     HYPHEN,
+    HYPHENS,
     ICON,
     JOINT,
     LOWER,
     PREFIX,
     PUNCTUATION,
+    QUOTES,
     SPACE,
     SUFFIX,
     SYMBOL,
     TERMINAL,
     UPPER,
+    CharacterTable,
+    character_table,
 )
 from dataprep.text.utf8 import bits_of, decode, previous
 
@@ -48,14 +54,42 @@ NEEDS_SPLIT = PREFIX | SUFFIX | ICON | JOINT
 ALL_SYMBOLS, HAS_ALPHA, ALL_PUNCTUATION, ENDS_SENTENCE = 1, 2, 4, 8
 """What is known of a word: flags."""
 
-_DOT, _COMMA, _PLUS, _MINUS = 0x2E, 0x2C, 0x2B, 0x2D
+_DOT, _PLUS, _MINUS = 0x2E, 0x2B, 0x2D
 _SLASH, _COLON, _EQUALS, _LESS, _GREATER = 0x2F, 0x3A, 0x3D, 0x3C, 0x3E
 _STAR, _CARET, _AT = 0x2A, 0x5E, 0x40
 _LONGEST_CLITIC = 2
 
+_COMPOUNDS = (HYPHEN, "", HYPHENS), (APOSTROPHE, "", APOSTROPHES), (JOINT, "", "'")
+_BRACKETS = (JOINT, "!?()[]" + QUOTES.replace("'", ""), "–—~")
+MARKS: dict[str, tuple[tuple[int, str, str], ...]] = {
+    "de": (*_COMPOUNDS, _BRACKETS, (JOINT, "", "+*^"), (SUFFIX, "/", ".")),
+    "es": (*_COMPOUNDS, (JOINT, "", "-")),
+    "nl": (*_COMPOUNDS, _BRACKETS, (JOINT, "", "+-*^/")),
+    "pt": (*_COMPOUNDS, (JOINT, "", "-")),
+}
+"""By language: a bit, the characters that have it besides and those that lack it, as in spaCy 3.8.18's
+rules for the language.
+
+HYPHEN, APOSTROPHE: none separates letters ("Video-Schnitt", "pagina's"). JOINT: brackets and quotes
+do in German and Dutch ("f(x)"); other marks do not ("8859-15" in Spanish, "aan/uit" in Dutch).
+SUFFIX: a final slash stands alone in German and a slash separates digits; but a number and its final
+dot are one word ("3.": third).
+"""
 
 WORD_START, WORD_STOP, WORD_CHARS, WORD_FLAGS = 0, 1, 2, 3
 """Columns of a table of words, int32[words, 4]: first byte, byte after, characters, flags."""
+
+
+@functools.cache
+def word_table(language: str | None) -> CharacterTable:
+    """Return the table of characters that texts in ``language`` are cut into words by.
+
+    None, or a language that is not in :data:`MARKS`: as in English.
+    """
+    table = character_table()
+    for bit, gain, lose in MARKS.get(language or "", ()):
+        table = table.changed(bit, gain=gain, lose=lose)
+    return table
 
 
 @inlined
@@ -145,7 +179,9 @@ def peel_back(data: Any, start: int, stop: int, first: Any, blocks: Any) -> int:
         return last if bits & DIGIT else stop
     if bits & ALPHA and not bits & UPPER:
         return stop if before == start else last
-    if bits & (DIGIT | PUNCTUATION) or mark == _PLUS:
+    if bits & DIGIT:
+        return last if last_bits & SUFFIX else stop
+    if bits & (SUFFIX | ICON) == SUFFIX or mark in (_PLUS, _MINUS):
         return last
     if bits & UPPER and before > start:
         capital, _ = decode(data, previous(data, before, start), before)
@@ -154,8 +190,10 @@ def peel_back(data: Any, start: int, stop: int, first: Any, blocks: Any) -> int:
 
 
 @subroutine
-def stays_whole(data: Any, start: int, stop: int) -> bool:
+def stays_whole(data: Any, start: int, stop: int, first: Any, blocks: Any) -> bool:
     """Return whether a chunk looks like a URL or an e-mail address."""
+    if start == stop or bits_of(decode(data, start, stop)[0], first, blocks) & PUNCTUATION:
+        return False
     for i in range(start, stop):
         if data[i] == _AT:
             return True
@@ -193,14 +231,13 @@ def infix_end(
     next_bits = bits_of(mark, first, blocks)
     if code_point == _DOT:
         alone = before & LOWER and next_bits & UPPER
-    elif code_point == _COMMA:
-        alone = before & ALPHA and next_bits & ALPHA
     elif code_point in (_SLASH, _COLON, _EQUALS, _LESS, _GREATER):
-        alone = before & (ALPHA | DIGIT) and next_bits & ALPHA
+        behind = ALPHA | DIGIT if code_point == _SLASH and bits & SUFFIX else ALPHA
+        alone = before & (ALPHA | DIGIT) and next_bits & behind
     elif code_point in (_PLUS, _MINUS, _STAR, _CARET):
         alone = before & DIGIT and (next_bits & DIGIT or mark == _MINUS)
     else:
-        alone = 0
+        alone = before & ALPHA and next_bits & ALPHA
     return after if alone else i
 
 
@@ -235,7 +272,7 @@ def split_chunk(data: Any, start: int, stop: int, first: Any, blocks: Any, words
         if before == tail:
             break
         tail = before
-    if stays_whole(data, start, tail):
+    if stays_whole(data, start, tail, first, blocks):
         count = add_word(data, start, tail, first, blocks, words, count)
         start = tail
     word, i, before = start, start, 0

@@ -16,7 +16,7 @@ from benchmarks.agreement.comparison import Comparison, compare
 from benchmarks.agreement.ours import FILTERS, our_sentence_count, our_words
 from benchmarks.agreement.page import page
 from benchmarks.agreement.sample import ENGLISH, LANGUAGES, Document, draw_documents
-from benchmarks.agreement.theirs import judge_theirs, replaced, url_filter
+from benchmarks.agreement.theirs import THEIR_CODES, judge_theirs, replaced, url_filter
 
 pytestmark = [
     # spaCy and datatrove warn about their own affairs when they are imported.
@@ -80,6 +80,24 @@ def test_blank_texts_stand_apart_because_datatrove_has_no_rule_for_them() -> Non
     assert found.decisions == ()
     assert found.blank["gopher_repetition", "raises ZeroDivisionError"] == 1
     assert found.blank["fineweb_quality", "empty"] == 2
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", 'He said: "No." It is 3.5% - well-known, this/that 2^8... (J.R. Smith\'s) /usr/. 3-4 a.b.C'),
+        ("de", "Am 3. Mai 10.6.1. Video-Schnitt f(x) 1/6 /usr/ 2^8 3-4 die Frage!Nein aber»so« HTML5. Ende."),
+        ("es", "ISO 8859-15 hoy; franco-belga 2+2 y/o «esto», ¿no? 3.5 kg."),
+        ("fr", "Le texte-source, 8859-15; et «cela» 2+2 lire/écrire à 3.5 km."),
+        ("it", "Il ben-essere, 8859-15; e «questo» 2+2 leggere/scrivere."),
+        ("nl", "de pagina's zijn aan/uit 1+1 8859-15 f(x) in-en-uit 3. Einde."),
+        ("pt", "A copo d'água 1954-07-20 guarda-chuva 2+2, e «isto» 3. Fim."),
+    ],
+)
+def test_words_end_where_spacy_ends_them(language: str, text: str) -> None:
+    from datatrove.utils.text import split_into_words
+
+    assert our_words(text, language) == split_into_words(text, THEIR_CODES[language])
 
 
 def test_a_difference_in_words_is_found_by_giving_datatrove_our_words() -> None:

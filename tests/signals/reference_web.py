@@ -76,7 +76,7 @@ def num_sentences(words: list[str]) -> int:
 
 
 def c4_signals(
-    text: str, *, terminal_punct: bool, min_line_words: int, join_hyphens: bool
+    text: str, *, terminal_punct: bool, min_line_words: int, language: str | None
 ) -> dict[str, float]:
     found = {"c4_lorem_ipsum": 0.0, "c4_curly_bracket": 0.0, "c4_num_sentences": 0.0}
     for raw_line in text.splitlines():
@@ -95,7 +95,7 @@ def c4_signals(
         elif "{" in line:
             found["c4_curly_bracket"] = 1.0
         elif not any(policy in line.lower() for policy in POLICIES):
-            found["c4_num_sentences"] += num_sentences(words_of(line, join_hyphens=join_hyphens))
+            found["c4_num_sentences"] += num_sentences(words_of(line, language=language))
     return found
 
 
@@ -106,9 +106,9 @@ def web_signals(
     short_line_chars: int = 30,
     terminal_punct: bool = False,
     min_line_words: int = 3,
-    join_hyphens: bool = False,
+    language: str | None = None,
 ) -> dict[str, float]:
-    words = words_of(text, kind=kind, join_hyphens=join_hyphens)
+    words = words_of(text, kind=kind, language=language)
     real_words = [word for word in words if not all(has(c, SYMBOL) for c in word)]
     segments = text.splitlines()
     paragraphs = re.split(r"\n{2,}", text.strip())
@@ -141,6 +141,6 @@ def web_signals(
             text,
             terminal_punct=terminal_punct,
             min_line_words=min_line_words,
-            join_hyphens=join_hyphens,
+            language=language,
         ),
     }

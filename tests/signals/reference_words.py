@@ -6,8 +6,13 @@ import re
 import unicodedata
 
 QUOTES = "'\"”“`‘´’‚„»«「」『』（）〔〕【】《》〈〉〈〉⟦⟧"
+BRACKETS = "!?()[]" + QUOTES.replace("'", "")
 PEELED = set("…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪—–%" + QUOTES)
 HYPHENS = set("-–—~")
+COMPOUNDING = ("de", "es", "nl", "pt")
+"""In these languages hyphens and apostrophes join letters."""
+BRACKETING = ("de", "nl")
+"""In these languages brackets, quotes, and ``!`` and ``?`` stand alone between letters."""
 
 
 def letter(character: str) -> bool:
@@ -34,45 +39,47 @@ def icon(character: str) -> bool:
     return character == "…" or unicodedata.category(character) == "So"
 
 
-def stands_alone(character: str, *, at_front: bool) -> bool:
-    if at_front and character in "§=":
+def stands_alone(character: str, language: str | None, *, at_front: bool) -> bool:
+    if (at_front and character in "§=") or (not at_front and character == "/" and language == "de"):
         return True
     if unicodedata.category(character) == "Sc":
         return at_front
     return character in PEELED or unicodedata.category(character) == "So"
 
 
-def front_mark(chunk: str) -> str:
+def front_mark(chunk: str, language: str | None) -> str:
     if dots := re.match(r"\.{2,}", chunk):
         return dots[0]
     if chunk[0] == "+":
         return "" if digit(chunk[1:2]) else "+"
-    return chunk[0] if stands_alone(chunk[0], at_front=True) else ""
+    return chunk[0] if stands_alone(chunk[0], language, at_front=True) else ""
 
 
-def back_mark(chunk: str) -> str:
+def back_mark(chunk: str, language: str | None) -> str:
     if dots := re.search(r"\.{2,}\Z", chunk):
         return dots[0]
     before = chunk[-2:-1]
     if chunk[-1] == "+" or unicodedata.category(chunk[-1]) == "Sc":
         return chunk[-1] if digit(before) else ""
     if chunk[-1] != ".":
-        return chunk[-1] if stands_alone(chunk[-1], at_front=False) else ""
+        return chunk[-1] if stands_alone(chunk[-1], language, at_front=False) else ""
     if letter(before) and not capital(before):
         return "." if len(chunk) > 2 else ""
-    if digit(before) or punctuation(before) or before == "+":
+    if digit(before):
+        return "" if language == "de" else "."
+    if before and (before in "+-" or (not icon(before) and stands_alone(before, language, at_front=False))):
         return "."
     return "." if capital(before) and capital(chunk[-3:-2]) else ""
 
 
-def inner_mark(chunk: str, i: int, *, join_hyphens: bool) -> str:
+def inner_mark(chunk: str, i: int, language: str | None) -> str:
     character, before, behind = chunk[i], chunk[i - 1] if i else "", chunk[i + 1 : i + 2]
     if icon(character):
         return character
     if dots := re.match(r"\.{2,}", chunk[i:]):
         return dots[0]
     word_before = letter(before) or digit(before)
-    if character in HYPHENS and word_before and not join_hyphens:
+    if character in HYPHENS and word_before and language not in COMPOUNDING:
         run = re.match("[-–—~]+", chunk[i:])
         assert run
         if letter(chunk[i + len(run[0]) : i + len(run[0]) + 1]):
@@ -80,20 +87,27 @@ def inner_mark(chunk: str, i: int, *, join_hyphens: bool) -> str:
     if (
         (character == "." and small(before) and capital(behind))
         or (character == "," and letter(before) and letter(behind))
-        or (character in "/:=<>" and word_before and letter(behind))
-        or (character in "+-*^" and digit(before) and (digit(behind) or behind == "-"))
+        or (character in ":=<>" and word_before and letter(behind))
+        or (character == "/" and language != "nl" and word_before and letter(behind))
+        or (character == "/" and language == "de" and word_before and digit(behind))
+        or (language in BRACKETING and character in BRACKETS and letter(before) and letter(behind))
+        or (character in operators(language) and digit(before) and (digit(behind) or behind == "-"))
     ):
         return character
     return ""
 
 
-def inner_words(chunk: str, *, join_hyphens: bool) -> list[str]:
-    if "@" in chunk or "://" in chunk:
+def operators(language: str | None) -> str:
+    return {"de": "-", "es": "+*^", "nl": "", "pt": "+*^"}.get(language or "", "+-*^")
+
+
+def inner_words(chunk: str, language: str | None) -> list[str]:
+    if chunk and not punctuation(chunk[0]) and ("@" in chunk or "://" in chunk):
         return [chunk]
     words, word, i = [], "", 0
     while i < len(chunk):
         character = chunk[i]
-        if character in "'’":
+        if character in "'’" and language not in COMPOUNDING:
             letters = 0
             while letter(chunk[i + 1 + letters : i + 2 + letters]):
                 letters += 1
@@ -107,7 +121,7 @@ def inner_words(chunk: str, *, join_hyphens: bool) -> list[str]:
             else:
                 word += character
             i += 1
-        elif mark := inner_mark(chunk, i, join_hyphens=join_hyphens):
+        elif mark := inner_mark(chunk, i, language):
             words += [word, mark]
             word = ""
             i += len(mark)
@@ -117,19 +131,19 @@ def inner_words(chunk: str, *, join_hyphens: bool) -> list[str]:
     return [*words, word]
 
 
-def words_of_chunk(chunk: str, *, join_hyphens: bool = False) -> list[str]:
+def words_of_chunk(chunk: str, language: str | None = None) -> list[str]:
     front: list[str] = []
     back: list[str] = []
-    while chunk and (mark := front_mark(chunk)):
+    while chunk and (mark := front_mark(chunk, language)):
         front.append(mark)
         chunk = chunk[len(mark) :]
-    while chunk and (mark := back_mark(chunk)):
+    while chunk and (mark := back_mark(chunk, language)):
         back.insert(0, mark)
         chunk = chunk[: -len(mark)]
-    return [word for word in [*front, *inner_words(chunk, join_hyphens=join_hyphens), *back] if word]
+    return [word for word in [*front, *inner_words(chunk, language), *back] if word]
 
 
-def words_of(text: str, *, kind: str = "unicode", join_hyphens: bool = False) -> list[str]:
+def words_of(text: str, *, kind: str = "unicode", language: str | None = None) -> list[str]:
     if kind == "whitespace":
         return text.split()
-    return [word for chunk in text.split() for word in words_of_chunk(chunk, join_hyphens=join_hyphens)]
+    return [word for chunk in text.split() for word in words_of_chunk(chunk, language)]

@@ -49,7 +49,7 @@ def assert_as_reference(texts: list[str], family: WebTextSignals, language: str 
             short_line_chars=family.short_line_chars,
             terminal_punct=family.c4_terminal_punct,
             min_line_words=family.c4_min_line_words,
-            join_hyphens=language in family.join_hyphens,
+            language=language if family.words_by_language else None,
         )
         assert list(expected) == list(signals)
         for name, value in expected.items():
@@ -119,7 +119,8 @@ def test_equals_the_reference_on_any_text(texts: list[str]) -> None:
     st.booleans(),
     st.integers(0, 5),
     st.integers(0, 40),
-    st.sampled_from([None, "de", "fr"]),
+    st.sampled_from([None, "de", "es", "fr", "nl", "pt"]),
+    st.booleans(),
 )
 def test_equals_the_reference_with_any_settings(
     texts: list[str],
@@ -128,6 +129,7 @@ def test_equals_the_reference_with_any_settings(
     min_line_words: int,
     short_line_chars: int,
     language: str | None,
+    words_by_language: bool,
 ) -> None:
     family = WebTextSignals.model_validate(
         {
@@ -135,16 +137,32 @@ def test_equals_the_reference_with_any_settings(
             "c4_terminal_punct": terminal_punct,
             "c4_min_line_words": min_line_words,
             "short_line_chars": short_line_chars,
+            "words_by_language": words_by_language,
         }
     )
     assert_as_reference(texts, family, language)
 
 
-def test_hyphens_join_words_where_the_language_says_so() -> None:
-    column = pa.array(["Video-Bearbeitung und 3-4 Tage"], pa.large_string())
-    split = measure([WebTextSignals()], column, expected_language="fr").signals["num_words"][0]
-    joined = measure([WebTextSignals()], column, expected_language="de").signals["num_words"][0]
-    assert (split, joined) == (8, 6)
+@pytest.mark.parametrize(
+    ("text", "language", "num_words", "in_english"),
+    [
+        ("Video-Bearbeitung und 3-4 Tage", "de", 6, 8),
+        ("am 3. Mai, 10.6.1. und 2^8", "de", 7, 11),
+        ("f(x) und 1/6 in /usr/", "de", 11, 6),
+        ("geht's geht’s", "de", 4, 4),
+        ("ISO 8859-15", "es", 2, 4),
+        ("de pagina's zijn aan/uit 1+1", "nl", 5, 10),
+        ("d'água 1954-07-20", "pt", 2, 7),
+    ],
+)
+def test_marks_join_or_separate_as_the_language_has_it(
+    text: str, language: str, num_words: int, in_english: int
+) -> None:
+    column = pa.array([text], pa.large_string())
+    by_language = measure([WebTextSignals()], column, expected_language=language).signals["num_words"][0]
+    alike = WebTextSignals(words_by_language=False)
+    as_english = measure([alike], column, expected_language=language).signals["num_words"][0]
+    assert (by_language, as_english) == (num_words, in_english)
 
 
 def test_a_null_text_has_no_signals_and_a_slice_has_its_own() -> None:
