@@ -15,6 +15,8 @@ from dataprep.signals.batch import Measured, TextBatch
 
 _MAX_EXPONENT = 38.0
 """Of ten, so that the perplexity of a text of unknown words is still a float32."""
+_NO_COMPLAINTS = 2
+"""KenLM's ``ARPALoadComplain::NONE``."""
 _HEADS = (b"\\data\\", b"mmap lm ")
 """First bytes of an ARPA file (after blank lines) and of KenLM's binary format."""
 
@@ -86,14 +88,15 @@ def _load_kenlm(path: str, sha256: str, _size_bytes: int) -> Any:
         raise MissingExtraError(module="kenlm", extra="perplexity", purpose="perplexity") from error
     settings = kenlm.Config()
     settings.show_progress = False
+    settings.arpa_complain = _NO_COMPLAINTS
     with PerplexityModel(model=path, sha256=sha256).local_file() as local:
         with open(local, "rb") as stream:
             is_model = stream.read(4096).lstrip().startswith(_HEADS)
         try:
-            # KenLM says what is wrong with a file, but also writes to the terminal: most need not get there.
+            # KenLM writes to the terminal what is wrong with a file: what is no model need not get there.
             return kenlm.Model(local, settings) if is_model else _refuse(path, "neither ARPA nor binary")
         except (OSError, RuntimeError) as error:
-            return _refuse(path, str(error))
+            return _refuse(path, str(error).rpartition(" threw ")[2].removesuffix(")"))
 
 
 def _refuse(path: str, detail: str) -> Any:
