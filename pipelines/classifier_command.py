@@ -32,7 +32,12 @@ def add_train_classifier(commands: Any) -> None:
     parser.add_argument(
         "--output", required=True, metavar="MODEL.bin", help="the model; .json lies beside it"
     )
-    parser.add_argument("--text-column", metavar="NAME", help="column or key of the texts (default: text)")
+    parser.add_argument(
+        "--text-column",
+        nargs="+",
+        metavar="NAME",
+        help="column or key of the texts, the first that is there (default: text, content)",
+    )
     parser.add_argument(
         "--held-out",
         type=_share,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -66,33 +66,33 @@ def list_inputs(patterns: Sequence[str], *, option: str) -> tuple[InputFile, ...
     return tuple(sorted(found.values(), key=lambda file: (file.sha256, file.path)))
 
 
-def read_texts(file: InputFile, *, column: str) -> Iterator[str | None]:
+def read_texts(file: InputFile, *, columns: Sequence[str]) -> Iterator[str | None]:
     """Yield the texts of a file in order; None where a row has none.
 
-    A ``.txt`` file has one text a line, as fastText's own files; the others a column or key.
+    A ``.txt`` file has one text a line, as fastText's own files; the others a column or key, the
+    first of ``columns`` that is there.
 
     Raises:
-        SourceError: the column is missing or holds no strings, or a line is no JSON object in UTF-8.
+        SourceError: no column is there, it holds no strings, or a line is no JSON object in UTF-8.
     """
     if file.path.endswith(_PARQUET):
-        return _parquet_texts(file.path, column)
+        return _parquet_texts(file.path, columns)
     if file.path.endswith(_LINES):
         return _plain_texts(file.path)
-    return _json_texts(file.path, column)
+    return _json_texts(file.path, columns)
 
 
-def _parquet_texts(path: str, column: str) -> Iterator[str | None]:
+def _parquet_texts(path: str, columns: Sequence[str]) -> Iterator[str | None]:
     try:
         with storage.open_input(path) as stream, pq.ParquetFile(stream) as file:
-            if column not in file.schema_arrow.names:
-                raise _without_column(path, column, file.schema_arrow.names)
+            column = _first_of(columns, file.schema_arrow.names, place=path)
             check_text_type(file.schema_arrow, column, place=path)
             for batch in file.iter_batches(_BATCH_ROWS, columns=[column], use_threads=False):
                 yield from batch.column(column).to_pylist()
     except pa.ArrowInvalid as error:
         raise SourceError(f"{path}: no Parquet file ({error})") from error
     except UnicodeDecodeError as error:
-        raise SourceError(f"{path}: column {column!r} holds text that is not UTF-8 ({error})") from error
+        raise SourceError(f"{path}: holds text that is not UTF-8 ({error})") from error
 
 
 def _plain_texts(path: str) -> Iterator[str | None]:
@@ -100,7 +100,7 @@ def _plain_texts(path: str) -> Iterator[str | None]:
         yield _decoded(line, path, number)
 
 
-def _json_texts(path: str, column: str) -> Iterator[str | None]:
+def _json_texts(path: str, columns: Sequence[str]) -> Iterator[str | None]:
     for number, line in _lines(path):
         if not line.strip():
             continue
@@ -112,8 +112,7 @@ def _json_texts(path: str, column: str) -> Iterator[str | None]:
             raise SourceError(
                 f"{path}: line {number:,} is a {type(row).__name__}, not an object: write one object a line"
             )
-        if column not in row:
-            raise _without_column(f"{path}: line {number:,}", column, row)
+        column = _first_of(columns, row, place=f"{path}: line {number:,}")
         text = row[column]
         if text is not None and not isinstance(text, str):
             raise SourceError(f"{path}: line {number:,}: {column!r} is a {type(text).__name__}, not a string")
@@ -141,7 +140,11 @@ def _decoded(line: bytes, path: str, number: int) -> str:
         raise SourceError(f"{path}: line {number:,} is not UTF-8 ({error})") from error
 
 
-def _without_column(place: str, column: str, names: Iterable[str]) -> SourceError:
-    return SourceError(
-        f"{place}: no text column {column!r}; {nearest(column, names)} (--text-column names another)"
+def _first_of(columns: Sequence[str], names: Collection[str], *, place: str) -> str:
+    for column in columns:
+        if column in names:
+            return column
+    wanted = " or ".join(repr(column) for column in columns)
+    raise SourceError(
+        f"{place}: no text column {wanted}; {nearest(columns[0], names)} (--text-column names another)"
     )

@@ -33,8 +33,8 @@ FORMAT_VERSION = 1
 class TrainingOptions(Frozen):
     """How a classifier is trained; defaults are fastText's where nothing is said."""
 
-    text_column: str = "text"
-    """Column or key of the texts in Parquet and JSON lines."""
+    text_column: tuple[str, ...] = Field(default=("text", "content"), min_length=1)
+    """Columns or keys of the texts in Parquet and JSON lines: the first that a file has."""
     held_out: float = Field(default=0.1, gt=0, lt=1)
     """Share of the distinct texts that are judged and not trained on."""
     seed: int = Field(default=1, ge=0, lt=1 << 31)
@@ -75,8 +75,8 @@ def train_classifier(
 ) -> TrainedClassifier:
     """Train on two sets of files; write ``output`` and ``output + '.json'``.
 
-    One thread trains, so that the same texts give the same bytes; it takes about a second for a
-    million words and epoch. Texts lie in a temporary folder meanwhile (``TMPDIR``).
+    One thread trains, so that the same texts give the same bytes. Texts lie in a temporary folder
+    meanwhile (``TMPDIR``).
 
     Args:
         positive: paths or globs of wanted texts, see ``read_texts``.
@@ -140,9 +140,9 @@ def _check_apart(inputs: dict[str, tuple[InputFile, ...]]) -> None:
             )
 
 
-def _texts(files: Sequence[InputFile], column: str) -> Iterator[str | None]:
+def _texts(files: Sequence[InputFile], columns: Sequence[str]) -> Iterator[str | None]:
     for file in files:
-        yield from read_texts(file, column=column)
+        yield from read_texts(file, columns=columns)
 
 
 def _check_enough(examples: Examples) -> None:

@@ -17,11 +17,11 @@ from dataprep.errors import SourceError
 TEXTS = ["One line", "Zwei – \u2028 Zeilen\nhier", None, ""]
 
 
-def _read(path: Path | str, column: str = "text") -> list[str | None]:
+def _read(path: Path | str, *columns: str) -> list[str | None]:
     return [
         text
         for file in list_inputs([str(path)], option="--positive")
-        for text in read_texts(file, column=column)
+        for text in read_texts(file, columns=columns or ("text", "content"))
     ]
 
 
@@ -63,7 +63,11 @@ def test_texts_from_memory_and_other_file_systems() -> None:
     ("name", "content", "message"),
     [
         ("a.csv", b"x", r"a.csv: not one of .txt \(one text a line\), .jsonl, .parquet"),
-        ("a.jsonl", b'{"text": "x"}\n{"txet": "y"}', r"line 2: no text column 'text'; did you mean 'txet'\?"),
+        (
+            "a.jsonl",
+            b'{"text": "x"}\n{"txet": "y"}',
+            r"line 2: no text column 'text' or 'content'; did you mean 'txet'\?",
+        ),
         ("a.jsonl", b'{"text": "x"}\n{', "line 2 is no JSON"),
         ("a.jsonl", b'["x"]', "line 1 is a list, not an object"),
         ("a.jsonl", b'{"text": 5}', "line 1: 'text' is a int, not a string"),
