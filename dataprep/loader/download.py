@@ -94,10 +94,9 @@ def _download_once(
             if len(data) != wanted:
                 problem = f"got {len(data):,} of {wanted:,} bytes from byte {done_bytes:,} on"
                 data = data[:wanted] if len(data) < wanted else b""
-        except (FileNotFoundError, PermissionError) as error:
-            problem, attempts = f"{type(error).__name__}: {error}", 2
         except Exception as error:  # Each storage library raises its own kinds.
-            problem = f"{type(error).__name__}: {error}"
+            problem = f"{type(error).__name__}: {error}".partition("\n")[0]
+            attempts = 2 if _is_refusal(error) else policy.attempts
         if data:
             out.write(data)
             digest.update(data)
@@ -117,6 +116,12 @@ def _download_once(
     return digest.hexdigest()
 
 
+def _is_refusal(error: Exception) -> bool:
+    """Tell whether a storage says that there is no such file, or not for us."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return isinstance(error, FileNotFoundError | PermissionError) or status in (401, 403, 404, 410)
+
+
 def range_reader(url: str, *, timeout_seconds: float, stop: threading.Event) -> Callable[[int, int], bytes]:
     """Return a function (first byte, byte after the last) -> bytes of a remote file.
 
@@ -129,7 +134,9 @@ def range_reader(url: str, *, timeout_seconds: float, stop: threading.Event) -> 
 
     def read(first: int, last: int) -> bytes:
         if not isinstance(fs, fsspec.asyn.AsyncFileSystem):
-            return bytes(fs.cat_file(inside, start=first, end=last))  # It has time limits of its own.
+            # It has time limits of its own. The hub's would read megabytes behind each range, in vain.
+            options = {"cache_type": "none"} if url.startswith("hf://") else {}
+            return bytes(fs.cat_file(inside, start=first, end=last, **options))
         reading = asyncio.run_coroutine_threadsafe(fs._cat_file(inside, start=first, end=last), fs.loop)
         give_up = monotonic() + timeout_seconds
         while not wait([reading], timeout=_STOP_POLL_SECONDS).done:

@@ -1,18 +1,26 @@
-"""A storage server on loopback that fails on demand: a folder over HTTP, or a proxy before S3."""
+"""A storage server on loopback that fails on demand.
+
+A folder over HTTP, or as a bucket of Google Cloud Storage, or a proxy before a server of S3 or of a hub.
+"""
 
 from __future__ import annotations
 
 import http.client
+import json
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qs, unquote, urlsplit
 
 Fault = Literal["503", "404", "cut", "short", "flip", "slow"]
 """An error status; a connection that ends in the middle of the body; a body that is too short and
 says so; one wrong bit; an answer that comes after ``slow_seconds``."""
+
+_JSON = "application/json"
+_Answer = tuple[int, dict[str, str], bytes]
 
 
 class FaultyStorage:
@@ -22,7 +30,9 @@ class FaultyStorage:
     the read, counted from 0 over all files.
     """
 
-    def __init__(self, folder: Path | None = None, *, upstream: tuple[str, int] | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, bucket: str = "", upstream: tuple[str, int] | None = None
+    ) -> None:
         self.fault: Callable[[str, int], Fault | None] = lambda name, read: None
         self.slow_seconds = 5.0
         self.reads: list[str] = []
@@ -41,9 +51,12 @@ class FaultyStorage:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if upstream is not None:
                     status, headers, data = _forward(upstream, self, body)
+                elif bucket:
+                    assert folder is not None
+                    status, headers, data = _from_bucket(folder, bucket, self)
                 else:
                     assert folder is not None
-                    status, headers, data = _from_folder(folder, self)
+                    status, headers, data = _from_folder(folder / self.path.lstrip("/"), self)
                 storage.send(self, status, headers, data)
 
             do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_any  # noqa: N815
@@ -68,8 +81,9 @@ class FaultyStorage:
     ) -> None:
         """Answer a request, with a fault if it reads a shard."""
         fault: Fault | None = None
-        name = request.path.partition("?")[0].rsplit("/", 1)[-1]
-        if request.command == "GET" and name.endswith(".arrow") and data:
+        name = unquote(urlsplit(request.path).path).rsplit("/", 1)[-1]
+        is_described = headers.get("Content-Type") == _JSON
+        if request.command == "GET" and name.endswith(".arrow") and data and not is_described:
             with self._lock:
                 fault = self.fault(name, len(self.reads))
                 self.reads.append(name)
@@ -101,9 +115,7 @@ class FaultyStorage:
             self.bytes_sent += len(data)
 
 
-def _forward(
-    upstream: tuple[str, int], request: BaseHTTPRequestHandler, body: bytes
-) -> tuple[int, dict[str, str], bytes]:
+def _forward(upstream: tuple[str, int], request: BaseHTTPRequestHandler, body: bytes) -> _Answer:
     connection = http.client.HTTPConnection(*upstream, timeout=30)
     connection.request(request.command, request.path, body, dict(request.headers.items()))
     answer = connection.getresponse()
@@ -112,8 +124,7 @@ def _forward(
     return answer.status, dict(answer.getheaders()), data
 
 
-def _from_folder(folder: Path, request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
-    path = folder / request.path.lstrip("/")
+def _from_folder(path: Path, request: BaseHTTPRequestHandler) -> _Answer:
     if not path.is_file():
         return 404, {}, b""
     data = path.read_bytes()
@@ -126,3 +137,35 @@ def _from_folder(folder: Path, request: BaseHTTPRequestHandler) -> tuple[int, di
         headers["Content-Range"] = f"bytes {first}-{int(first) + len(data) - 1}/{total}"
         return 206, headers, data
     return 200, headers, data
+
+
+def _from_bucket(folder: Path, bucket: str, request: BaseHTTPRequestHandler) -> _Answer:
+    """Answer as the JSON interface of Google Cloud Storage: an object, what describes it, or a list."""
+    url = urlsplit(request.path)
+    query = parse_qs(url.query)
+    place, _, name = url.path.partition(f"/b/{bucket}/o")
+    name = unquote(name.lstrip("/"))
+    if not place.endswith("/storage/v1"):
+        return _described(404, {"error": {"code": 404, "message": "no such bucket"}})
+    if name:
+        if not (folder / name).is_file():
+            return _described(404, {"error": {"code": 404, "message": f"No such object: {name}"}})
+        if query.get("alt") == ["media"]:
+            return _from_folder(folder / name, request)
+        return _described(200, _object(folder, bucket, name))
+    prefix = query.get("prefix", [""])[0]
+    files = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file()]
+    below = [name.removeprefix(prefix) for name in files if name.startswith(prefix)]
+    items = [_object(folder, bucket, prefix + rest) for rest in below if "/" not in rest]
+    prefixes = sorted({f"{prefix}{rest.partition('/')[0]}/" for rest in below if "/" in rest})
+    return _described(200, {"kind": "storage#objects", "items": items, "prefixes": prefixes})
+
+
+def _object(folder: Path, bucket: str, name: str) -> dict[str, str]:
+    size = str((folder / name).stat().st_size)
+    return {"kind": "storage#object", "name": name, "bucket": bucket, "size": size, "generation": "1"}
+
+
+def _described(status: int, value: object) -> _Answer:
+    data = json.dumps(value).encode()
+    return status, {"Content-Type": _JSON, "Content-Length": str(len(data))}, data
