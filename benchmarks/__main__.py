@@ -1,4 +1,4 @@
-"""Run benchmarks: ``python -m benchmarks ingest minhash deduplication tokenization packing loader chain``."""
+"""Run benchmarks: ``python -m benchmarks ingest minhash decontamination tokenization loader chain``..."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks import chain, deduplication, ingest, loader, minhash, packing, reading, tokenization
+from benchmarks import (
+    chain,
+    decontamination,
+    deduplication,
+    ingest,
+    loader,
+    minhash,
+    packing,
+    reading,
+    tokenization,
+)
 from benchmarks.machine import machine, machine_text
 from benchmarks.measuring import Case, run_cases, table
 from benchmarks.texts import CODE, PROSE, WEB, TextsSpec, load_texts
@@ -21,6 +31,7 @@ STAGES: dict[str, tuple[tuple[tuple[Case, ...], tuple[str, ...]], ...]] = {
     "ingest": ((ingest.PROSE_CASES, WEB), (ingest.CODE_CASES, CODE)),
     "minhash": ((minhash.CASES, PROSE),),
     "deduplication": ((deduplication.CASES, PROSE),),
+    "decontamination": ((decontamination.CASES, PROSE),),
     "tokenization": ((tokenization.CASES, PROSE + CODE),),
     "packing": ((packing.CASES, PROSE),),
 }
