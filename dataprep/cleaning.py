@@ -1,4 +1,4 @@
-"""Cleaning a batch: normalise, measure, judge and sign, in one pass over raw rows.
+"""Cleaning a batch: normalise, edit, measure, judge and sign, in one pass over raw rows.
 
 This is the order in which text, signals, filters and dedup are applied; each of them is pure
 and knows nothing of the others.
@@ -21,8 +21,9 @@ from dataprep.dedup import SignatureConfig, sign
 from dataprep.filters import Perplexity, Preset, Quality, Url, judge, resolve_preset
 from dataprep.hashing import mix64
 from dataprep.model_files import ModelFile, PerplexityModel, QualityModel
-from dataprep.signals import PerplexitySignals, QualitySignals, UrlSignals, measure, signal_names
+from dataprep.signals import PerplexitySignals, QualitySignals, UrlSignals, measure
 from dataprep.sources import CorpusEntry, SubsetSettings
+from dataprep.text.edits import EditTally, apply_edits
 from dataprep.text.normalize import normalize
 from dataprep.url_lists import UrlLists
 from dataprep.yaml_models import Frozen
@@ -64,6 +65,8 @@ class PartCounts:
 
     _subsets: dict[str, dict[str, int]] = field(default_factory=dict)
     _texts_kept: dict[str, int] = field(default_factory=dict)
+    edits: EditTally = field(default_factory=EditTally)
+    """What edits removed from the kept rows."""
 
     def add(self, subset: pa.DictionaryArray, verdict: pa.DictionaryArray, num_bytes: pa.UInt32Array) -> None:
         """Count the rows of a batch."""
@@ -92,19 +95,27 @@ class PartCounts:
 
     def by_subset(self) -> dict[str, dict[str, int]]:
         """Return the counts of each subset."""
-        return {name: dict(sorted(self._subsets[name].items())) for name in sorted(self._subsets)}
+        edits = self.edits.by_subset()
+        return {
+            name: dict(sorted((self._subsets[name] | edits.get(name, {})).items()))
+            for name in sorted(self._subsets)
+        }
 
     def totals(self) -> dict[str, int]:
         """Return the counts of all subsets together."""
         total = {"rows": 0, "kept": 0, "text_bytes": 0}
-        for counts in self._subsets.values():
+        for counts in self.by_subset().values():
             for name, number in counts.items():
                 total[name] = total.get(name, 0) + number
         return dict(sorted(total.items()))
 
 
 def preset_of(entry: CorpusEntry, subset: str) -> Preset:
-    """Return what judges a subset: a packaged preset, the corpus's URL lists, and the subset's models."""
+    """Return how a subset is cleaned: a packaged preset, the corpus's URL lists, its models and edits.
+
+    Raises:
+        ConfigError: its filters need an edit that it does without.
+    """
     settings = entry.settings(subset)
     preset, lists = resolve_preset(settings.filters), entry.url_lists
     if lists is not None:
@@ -118,7 +129,7 @@ def preset_of(entry: CorpusEntry, subset: str) -> Preset:
         fields = {field: getattr(perplexity, field) for field in PerplexityModel.model_fields}
         limits = perplexity.model_dump(include=set(Perplexity.model_fields))
         preset = preset.with_model_rules(PerplexitySignals(**fields), Perplexity(**limits))
-    return preset
+    return preset if settings.edits is None else preset.with_edits(settings.edits)
 
 
 def pinned(entry: CorpusEntry) -> CorpusEntry:
@@ -152,7 +163,7 @@ def signal_columns(entry: CorpusEntry, subset: str | None) -> tuple[str, ...]:
     """Return the signals that the document table of a collection has, in column order."""
     subsets = [subset] if subset is not None else list(entry.subsets)
     presets = {entry.settings(name).preset: preset_of(entry, name) for name in subsets}
-    return tuple(dict.fromkeys(name for preset in presets.values() for name in signal_names(preset.families)))
+    return tuple(dict.fromkeys(name for preset in presets.values() for name in preset.signal_names()))
 
 
 def clean(
@@ -171,11 +182,13 @@ def clean(
     groups = _groups_of(raw, entry)
     if len(groups) == 1:
         ((settings, _),) = groups
-        table = _judged(raw, settings, preset_of(entry, settings.name), columns)
+        table = _judged(raw, settings, preset_of(entry, settings.name), columns, counts.edits)
     else:
         order = np.concatenate([rows for _, rows in groups])
         pieces = [
-            _judged(raw.take(pa.array(rows)), settings, preset_of(entry, settings.name), columns)
+            _judged(
+                raw.take(pa.array(rows)), settings, preset_of(entry, settings.name), columns, counts.edits
+            )
             for settings, rows in groups
         ]
         # Tables of dictionaries that differ are unified when they are combined.
@@ -205,10 +218,17 @@ def _groups_of(raw: pa.RecordBatch, entry: CorpusEntry) -> list[tuple[SubsetSett
 
 
 def _judged(
-    raw: pa.RecordBatch, settings: SubsetSettings, preset: Preset, columns: Sequence[str]
+    raw: pa.RecordBatch,
+    settings: SubsetSettings,
+    preset: Preset,
+    columns: Sequence[str],
+    tally: EditTally,
 ) -> pa.RecordBatch:
-    """Normalise, measure and judge rows that share a preset; return full document rows."""
+    """Normalise, edit, measure and judge rows that share a preset; return full document rows."""
     text = normalize(raw.column("text"), code=settings.code)
+    steps = apply_edits(preset.edits, text)
+    if steps:
+        text = steps[-1].edited.text
     measured = measure(
         preset.families,
         text,
@@ -217,7 +237,13 @@ def _judged(
         subset=settings.name,
         meta=raw.column("meta"),
     )
-    verdict = judge(preset, measured.signals, text=text, prior=raw.column("verdict"))
+    signals = dict(measured.signals)
+    for step in steps:
+        signals.update(step.edited.signals)
+    verdict = judge(preset, signals, text=text, prior=raw.column("verdict"))
+    kept = pc.equal(verdict.cast(pa.string()), documents.KEEP).to_numpy(zero_copy_only=False)
+    doc_ids = raw.column("doc_id").to_numpy()
+    tally.add(steps, subset=raw.column("subset"), kept=kept, doc_ids=doc_ids)
     language = raw.column("language") if measured.language is None else measured.language
     num_rows = raw.num_rows
     absent = pa.nulls(num_rows, pa.float32())
@@ -228,9 +254,7 @@ def _judged(
         "num_bytes": pc.fill_null(pc.binary_length(text), 0).cast(pa.uint32()),
         "verdict": verdict,
         **{
-            name: pa.array(measured.signals[name], pa.float32(), from_pandas=True)
-            if name in measured.signals
-            else absent
+            name: pa.array(signals[name], pa.float32(), from_pandas=True) if name in signals else absent
             for name in columns
         },
     }

@@ -29,6 +29,7 @@ from dataprep.sources import (
     split_collection,
 )
 from dataprep.text.characters import UNICODE_VERSION
+from dataprep.text.edits import merge_examples
 from pipelines.engine import Engine, Task, run_tasks
 
 _PARQUET_LEVEL = 1
@@ -130,9 +131,11 @@ def _step_config(
 
 
 def _settings_identity(settings: SubsetSettings) -> dict[str, Any]:
-    """Return the settings of a subset as JSON values; its models are in its preset."""
+    """Return the settings of a subset as JSON values; its models and edits are in its preset."""
     values = asdict(settings) | {"columns": settings.columns.model_dump()}
-    in_preset = {"quality", "perplexity"} | ({"preset"} if settings.preset == settings.filters else set())
+    in_preset = {"quality", "perplexity", "edits"} | (
+        {"preset"} if settings.preset == settings.filters else set()
+    )
     return {name: value for name, value in values.items() if name not in in_preset}
 
 
@@ -179,6 +182,7 @@ def ingest_split(task: SplitTask) -> Mapping[str, Any]:
             _entry(task.folder, signatures, {"rows": totals["kept"]}, {}),
         ],
         "examples": report.examples,
+        "edit_examples": counts.edits.examples(),
         "skipped_files": [asdict(one) for one in report.skipped_files],
     }
 
@@ -238,6 +242,7 @@ def _publish(one: _Pending, results: Sequence[Mapping[str, Any]]) -> None:
                 for f in one.collection.files
             ],
             "subsets": _sum_subsets(subsets),
+            "edit_examples": merge_examples(one for result in results for one in result["edit_examples"]),
             "skipped_files": skipped,
             "license": one.entry.license,
             "license_url": one.entry.license_url,

@@ -16,7 +16,15 @@ import pyarrow as pa
 from dataprep.filters.code import Code
 from dataprep.filters.models import Perplexity, Quality
 from dataprep.filters.presets import PRESETS, Filter, Preset, preset_identity, resolve_preset
-from dataprep.filters.prose import C4, FineWeb, GopherQuality, GopherRepetition, Language, NotEmpty
+from dataprep.filters.prose import (
+    C4,
+    FineWeb,
+    GopherQuality,
+    GopherRepetition,
+    Language,
+    LineCorrections,
+    NotEmpty,
+)
 from dataprep.filters.rules import Rule, verdicts
 from dataprep.filters.url import Url
 
@@ -29,6 +37,7 @@ __all__ = [
     "GopherQuality",
     "GopherRepetition",
     "Language",
+    "LineCorrections",
     "NotEmpty",
     "Perplexity",
     "Preset",

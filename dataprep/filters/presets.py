@@ -1,4 +1,4 @@
-"""Presets: which signals a kind of source is measured by, and which filters judge it."""
+"""Presets: how the texts of a kind of source are edited, what is measured of them, and what judges them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from pydantic import Field
 from dataprep.errors import ConfigError, nearest
 from dataprep.filters.code import Code
 from dataprep.filters.models import Perplexity, Quality
-from dataprep.filters.prose import C4, FineWeb, GopherQuality, GopherRepetition, Language, NotEmpty
+from dataprep.filters.prose import (
+    C4,
+    FineWeb,
+    GopherQuality,
+    GopherRepetition,
+    Language,
+    LineCorrections,
+    NotEmpty,
+)
 from dataprep.filters.rules import Rule
 from dataprep.filters.url import Url
 from dataprep.signals import (
@@ -22,7 +30,11 @@ from dataprep.signals import (
     SizeSignals,
     UrlSignals,
     WebTextSignals,
+    signal_names,
 )
+from dataprep.text.edits import Edit, edit_signal_names
+from dataprep.text.lines import C4Lines, RefinedWebLines
+from dataprep.text.pii import Pii
 from dataprep.yaml_models import Frozen
 
 Filter = Annotated[
@@ -31,6 +43,7 @@ Filter = Annotated[
     | GopherRepetition
     | C4
     | FineWeb
+    | LineCorrections
     | Language
     | Code
     | Url
@@ -42,11 +55,16 @@ Filter = Annotated[
 
 
 class Preset(Frozen):
-    """Signal families to measure and filters to apply, in order."""
+    """Edits, signal families to measure of the edited text, and filters to apply, each in order."""
 
     name: str
     families: tuple[SignalFamily, ...]
     filters: tuple[Filter, ...]
+    edits: tuple[Edit, ...] = ()
+
+    def signal_names(self) -> tuple[str, ...]:
+        """Return the names of all signals, in column order: the families', then what edits leave behind."""
+        return (*signal_names(self.families), *edit_signal_names(self.edits))
 
     def rules(self) -> tuple[Rule, ...]:
         """Return the rules of all filters, in order."""
@@ -66,15 +84,38 @@ class Preset(Frozen):
             update={"families": (*self.families, model), "filters": (*self.filters, rules)}
         )
 
+    def with_edits(self, edits: tuple[Edit, ...]) -> Preset:
+        """Return this preset with other edits.
+
+        Raises:
+            ConfigError: two edits are of a kind, or a filter needs what an edit that is gone left behind.
+        """
+        kinds = [edit.kind for edit in edits]
+        if len(set(kinds)) < len(kinds):
+            raise ConfigError(f"edits: {kinds}: name each kind once")
+        changed = self.model_copy(update={"edits": edits})
+        for rule in self.rules():
+            if rule.signal in self.signal_names() and rule.signal not in changed.signal_names():
+                needed = next(edit.kind for edit in self.edits if rule.signal in edit.SIGNALS)
+                raise ConfigError(
+                    f"edits: preset {self.name!r} judges by {rule.signal!r}, which the edit {needed!r} leaves"
+                    " behind: keep that edit, or take another preset"
+                )
+        return changed
+
     def with_own_rules_of(self, other: Preset) -> Preset:
-        """Return this preset with the URL lists and the models that another has beyond those that ship."""
+        """Return this preset with what is another's own: URL lists, models, and the edits that were made."""
         families = tuple(
             one for one in other.families if isinstance(one, UrlSignals | QualitySignals | PerplexitySignals)
         )
         first = tuple(one for one in other.filters if isinstance(one, Url))
         last = tuple(one for one in other.filters if isinstance(one, Quality | Perplexity))
         return self.model_copy(
-            update={"families": (*self.families, *families), "filters": (*first, *self.filters, *last)}
+            update={
+                "families": (*self.families, *families),
+                "filters": (*first, *self.filters, *last),
+                "edits": other.edits,
+            }
         )
 
 
@@ -82,21 +123,43 @@ _PROSE = (SizeSignals(), WebTextSignals(), LanguageSignals())
 
 _PRESETS = (
     Preset(name="none", families=(SizeSignals(),), filters=(NotEmpty(),)),
-    # RefinedWeb's document rules. RefinedWeb, C4 and RedPajama's Common Crawl were filtered by their
-    # authors, so that more rules would drop what the StableLM models saw.
+    # RefinedWeb's document rules. RefinedWeb, C4 and RedPajama's Common Crawl were filtered, and their
+    # lines corrected, by their authors, so that more rules would drop what the StableLM models saw.
     Preset(
         name="web_en",
         families=_PROSE,
         filters=(NotEmpty(), Language(), GopherRepetition(), GopherQuality()),
+        edits=(Pii(),),
     ),
-    # For a crawl that nobody has filtered: C4's and FineWeb's rules as well.
+    # For a crawl that nobody has filtered: RefinedWeb's recipe...
+    Preset(
+        name="refinedweb",
+        families=_PROSE,
+        filters=(NotEmpty(), Language(), GopherRepetition(), GopherQuality(), LineCorrections()),
+        edits=(RefinedWebLines(), Pii()),
+    ),
+    # ...C4's...
+    Preset(
+        name="c4",
+        families=(SizeSignals(), WebTextSignals(c4_terminal_punct=True), LanguageSignals()),
+        filters=(NotEmpty(), Language(), C4()),
+        edits=(C4Lines(), Pii()),
+    ),
+    # ...and FineWeb's, which takes C4's rules but the one about line ends.
     Preset(
         name="fineweb",
         families=_PROSE,
         filters=(NotEmpty(), Language(), GopherRepetition(), GopherQuality(), C4(), FineWeb()),
+        edits=(C4Lines(terminal_punct=False), Pii()),
     ),
-    Preset(name="web_multilingual", families=_PROSE, filters=(NotEmpty(), Language(min_score=None))),
-    Preset(name="curated", families=_PROSE, filters=(NotEmpty(),)),
+    Preset(
+        name="web_multilingual",
+        families=_PROSE,
+        filters=(NotEmpty(), Language(min_score=None)),
+        edits=(Pii(),),
+    ),
+    Preset(name="curated", families=_PROSE, filters=(NotEmpty(),), edits=(Pii(),)),
+    # Books in the public domain name nobody's address, and StarCoder's code is redacted already.
     Preset(name="books", families=_PROSE, filters=(NotEmpty(),)),
     Preset(
         name="code",
@@ -121,5 +184,5 @@ def resolve_preset(name: str) -> Preset:
 
 
 def preset_identity(preset: Preset) -> dict[str, object]:
-    """Return everything that shapes a preset's signals and verdicts, as JSON values."""
+    """Return everything that shapes a preset's texts, signals and verdicts, as JSON values."""
     return preset.model_dump(mode="json")

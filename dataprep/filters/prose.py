@@ -150,6 +150,19 @@ class FineWeb(Frozen):
         )
 
 
+class LineCorrections(Frozen):
+    """RefinedWeb drops a page that its line-wise corrections took too much of (Penedo et al. 2023, "The
+    RefinedWeb dataset"). The signal is left behind by the edit ``RefinedWebLines``."""
+
+    kind: Literal["line_corrections"] = "line_corrections"
+    max_removed_word_ratio: float | None = 0.05
+    """Words that went. "More than 5 %" in the paper; DCLM ``word_removal_ratio_filter``."""
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Return the rules of this filter, in order."""
+        return limits(("removed_word_ratio", "removed_word_ratio", None, self.max_removed_word_ratio))
+
+
 class Language(Frozen):
     """A document must be in the language that its corpus declares, and clearly so.
 

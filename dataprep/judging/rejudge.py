@@ -272,7 +272,7 @@ def _recorded_preset(table: Artifact, name: str) -> Preset:
 
 def _check_measured(now: Preset, recorded: Preset, *, where: str) -> None:
     """Refuse rules about signals that were not measured, or were measured in another way."""
-    names = signal_names(recorded.families)
+    names = recorded.signal_names()
     families = {family.kind: family for family in recorded.families}
     for rule in now.rules():
         if rule.signal not in names:

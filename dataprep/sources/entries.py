@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from dataprep.documents import MAX_COLLECTION
 from dataprep.errors import SourceError, nearest
 from dataprep.sources.own_rules import PerplexityRules, QualityRules, UrlRules
+from dataprep.text.edits import Edit
 from dataprep.yaml_models import Frozen
 
 
@@ -99,6 +100,7 @@ class SubsetEntry(Frozen):
     columns: Columns | None = None
     quality: QualityRules | None = None
     perplexity: PerplexityRules | None = None
+    edits: tuple[Edit, ...] | None = None
     excluded: str | None = None
     """The exclusion reason of all rows of this subset, e.g. ``excluded_books3``."""
     aliases: tuple[str, ...] = ()
@@ -120,9 +122,11 @@ class SubsetSettings:
     excluded: str | None
     quality: QualityRules | None = None
     perplexity: PerplexityRules | None = None
+    edits: tuple[Edit, ...] | None = None
+    """What is done to its texts in place of what the preset does; None: what the preset does."""
     preset: str = ""
     """Name of its filters among those of the corpus: the preset's, and the subset's where it has a model
-    of its own."""
+    or edits of its own."""
 
 
 class CorpusEntry(Frozen):
@@ -155,6 +159,8 @@ class CorpusEntry(Frozen):
     """A classifier that judges the documents of this corpus, after its preset's filters."""
     perplexity: PerplexityRules | None = None
     """A language model that judges the documents of this corpus, after its preset's filters."""
+    edits: tuple[Edit, ...] | None = None
+    """What is done to the texts of this corpus in place of what its preset does; code stays as it is."""
     language: str | None = None
     license: str
     license_url: str = ""
@@ -232,19 +238,24 @@ class CorpusEntry(Frozen):
             )
         own = self.subsets[subset]
         filters = own.filters or self.filters
-        has_own_model = own.quality is not None or own.perplexity is not None
+        code = self.code if own.code is None else own.code
+        differs = (
+            any(one is not None for one in (own.quality, own.perplexity, own.edits)) or code != self.code
+        )
+        edits: tuple[Edit, ...] | None = () if code else self.edits
         return SubsetSettings(
             name=subset,
             filters=filters,
             language=own.language or self.language,
             license=own.license or self.license,
             web=self.web if own.web is None else own.web,
-            code=self.code if own.code is None else own.code,
+            code=code,
             columns=own.columns or self.columns,
             excluded=own.excluded,
             quality=own.quality or self.quality,
             perplexity=own.perplexity or self.perplexity,
-            preset=f"{filters} of {subset}" if has_own_model else filters,
+            edits=edits if own.edits is None else own.edits,
+            preset=f"{filters} of {subset}" if differs else filters,
         )
 
     def globs_of(self, subset: str | None) -> tuple[str, ...]:

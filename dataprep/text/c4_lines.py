@@ -190,7 +190,7 @@ def judge_line(
     words_stop: int,
     line: Any,
     line_words: Any,
-) -> int:
+) -> Any:
     """Return the sentences of a stripped line that has words enough, or what else becomes of it.
 
     Its words are ``words_start`` to ``words_stop`` of the table ``words``; ``marks`` says what is known

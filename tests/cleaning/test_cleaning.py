@@ -8,10 +8,14 @@ import pytest
 from dataprep import documents
 from dataprep.cleaning import CleaningConfig, PartCounts, clean, preset_of, signal_columns
 from dataprep.dedup import signature_schema
+from dataprep.errors import ConfigError
 from dataprep.filters import resolve_preset
 from dataprep.signals import UrlSignals
 from dataprep.sources import load_catalog
+from dataprep.sources.entries import SubsetEntry
 from dataprep.sources.own_rules import UrlRules
+from dataprep.text.edits import merge_examples
+from dataprep.text.lines import RefinedWebLines
 
 PROSE = "The quick brown fox jumps over the lazy dog and goes home to have a rest with that of others. " * 8
 
@@ -152,3 +156,101 @@ def test_a_corpus_s_url_lists_judge_before_its_preset(tmp_path):
     plain = load_catalog().corpus("refinedweb")
     assert set(columns) - set(signal_columns(plain, None)) == set(UrlSignals.NAMES)
     assert preset_of(plain, "web") == resolve_preset("web_en")
+
+
+MAIL = PROSE + "Ask Jo at jo.doe@example.org or call +44 20 7946 0142."
+
+
+def test_texts_are_edited_before_they_are_measured_and_code_is_not():
+    rows = [
+        ("HackerNews", MAIL, "keep"),
+        ("Github", "x = 'jo.doe@example.org'\n" * 9, "keep"),
+        ("Books3", None, "excluded_books3"),
+    ]
+    cleaned, counts = clean_pile(rows)
+    table = cleaned.documents
+    edited = PROSE + "Ask Jo at <EMAIL> or call <PHONE_NUMBER>."
+    assert table.column("text").to_pylist() == [edited, rows[1][1], None]
+    assert table.column("num_bytes")[0].as_py() == len(edited)
+    assert table.column("num_chars")[0].as_py() == len(edited)
+    assert table.column("num_redactions").to_pylist() == [2, None, None]
+    assert counts.by_subset()["HackerNews"] == {
+        "edit:pii_email": 1,
+        "edit:pii_phone": 1,
+        "edited": 1,
+        "edited_bytes": len("jo.doe@example.org") + len("+44 20 7946 0142"),
+        "kept": 1,
+        "rows": 1,
+        "text_bytes": len(edited),
+    }
+    assert set(counts.by_subset()["Github"]) == {"kept", "rows", "text_bytes"}
+    assert counts.totals()["edited"] == 1
+
+
+def test_examples_show_what_stands_around_a_redaction_and_never_what_went():
+    _, counts = clean_pile([("HackerNews", MAIL, "keep")])
+    mail, phone = counts.edits.examples()
+    assert (mail["kind"], mail["before"], mail["removed_bytes"]) == ("pii_email", "", 18)
+    assert mail["after"].endswith("Ask Jo at <EMAIL> or call <PHONE_NUMBER>.")
+    assert (phone["kind"], phone["subset"], phone["removed_bytes"]) == ("pii_phone", "HackerNews", 16)
+
+
+def test_only_kept_documents_are_counted_as_edited():
+    _, counts = clean_pile([("Pile-CC", "Too short: jo.doe@example.org", "keep")])
+    assert counts.totals()["kept"] == 0
+    assert "edited" not in counts.totals()
+    assert counts.edits.examples() == []
+
+
+def test_a_subset_s_own_edits_take_the_place_of_its_preset_s():
+    entry = load_catalog().corpus("pile")
+    lines = SubsetEntry(filters="none", edits=(RefinedWebLines(),))
+    off = SubsetEntry(filters="curated", edits=())
+    subsets = {**entry.subsets, "DM Mathematics": lines, "HackerNews": off}
+    entry = entry.model_copy(update={"subsets": subsets})
+    rows = [
+        ("DM Mathematics", "What is it\n12345\na@b.org wrote", "keep"),
+        ("HackerNews", "by a@b.org", "keep"),
+        ("Enron Emails", "by a@b.org", "keep"),
+    ]
+    counts = PartCounts()
+    columns = signal_columns(entry, None)
+    table = clean(raw_batch(rows), entry, columns=columns, config=CleaningConfig(), counts=counts).documents
+    assert table.column("text").to_pylist() == ["What is it\na@b.org wrote", "by a@b.org", "by <EMAIL>"]
+    assert table.column("removed_word_ratio").to_pylist() == [pytest.approx(1 / 6), None, None]
+    (line, _) = counts.edits.examples()
+    assert (line["kind"], line["before"], line["after"]) == ("line_numeric", "12345", "")
+
+
+def test_an_example_of_a_line_is_redacted():
+    entry = load_catalog().corpus("pile")
+    subsets = {**entry.subsets, "HackerNews": SubsetEntry(filters="none", edits=(RefinedWebLines(),))}
+    entry = entry.model_copy(update={"subsets": subsets})
+    rows = [("HackerNews", "Hello you\nMAIL JO AT JO@EXAMPLE.ORG NOW\nBye bye", "keep")]
+    counts = PartCounts()
+    clean(raw_batch(rows), entry, columns=signal_columns(entry, None), config=CleaningConfig(), counts=counts)
+    assert [one["before"] for one in counts.edits.examples()] == ["MAIL JO AT <EMAIL> NOW"]
+
+
+def test_examples_are_the_same_however_rows_are_batched():
+    rows = [("HackerNews", f"{MAIL} And x{i}@example.org too.", "keep") for i in range(40)]
+    whole = clean_pile(rows)[1].edits.examples()
+    entry, counts = load_catalog().corpus("pile"), [PartCounts(), PartCounts()]
+    raw = raw_batch(rows)
+    for part, where in zip(counts, (slice(0, 25), slice(25, 40)), strict=True):
+        for i in range(where.start, where.stop, 5):
+            clean(
+                raw.slice(i, 5),
+                entry,
+                columns=signal_columns(entry, None),
+                config=CleaningConfig(),
+                counts=part,
+            )
+    assert merge_examples(one for part in counts for one in part.edits.examples()) == whole
+    assert [one["kind"] for one in whole] == ["pii_email"] * 3 + ["pii_phone"] * 3
+
+
+def test_edits_that_a_filter_needs_cannot_be_left_out():
+    entry = load_catalog().corpus("refinedweb").model_copy(update={"filters": "refinedweb", "edits": ()})
+    with pytest.raises(ConfigError, match="removed_word_ratio"):
+        preset_of(entry, "web")

@@ -18,6 +18,7 @@ from dataprep.filters import (
     GopherQuality,
     GopherRepetition,
     Language,
+    LineCorrections,
     NotEmpty,
     Rule,
     judge,
@@ -25,7 +26,6 @@ from dataprep.filters import (
     resolve_preset,
     verdicts,
 )
-from dataprep.signals import signal_names
 
 
 def judged(rules, values: dict[str, list[float]], prior: list[str] | None = None) -> list[str]:
@@ -121,7 +121,9 @@ def num_limits(rules) -> int:
     return sum(limit is not None for r in rules for limit in (r.minimum, r.maximum, r.above, r.below))
 
 
-@pytest.mark.parametrize("kind", [NotEmpty, GopherQuality, GopherRepetition, C4, FineWeb, Language, Code])
+@pytest.mark.parametrize(
+    "kind", [NotEmpty, GopherQuality, GopherRepetition, C4, FineWeb, Language, Code, LineCorrections]
+)
 def test_a_threshold_of_none_switches_its_rule_off(kind):
     for name, field in kind.model_fields.items():
         optional = isinstance(field.default, float | int) and not isinstance(field.default, bool)
@@ -132,7 +134,7 @@ def test_a_threshold_of_none_switches_its_rule_off(kind):
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_measures_what_its_rules_need(name):
     preset = resolve_preset(name)
-    measured = set(signal_names(preset.families))
+    measured = set(preset.signal_names())
     assert {rule.signal for rule in preset.rules()} <= measured
     assert preset.rules()[0].reason == "empty_text"
     reasons = [rule.reason for rule in preset.rules()]

@@ -15,12 +15,16 @@ from dataprep.filters import (
     FineWeb,
     GopherQuality,
     GopherRepetition,
+    LineCorrections,
     judge,
     preset_identity,
     resolve_preset,
 )
 from dataprep.filters.presets import Preset
-from dataprep.signals import CodeSignals, SizeSignals, WebTextSignals, measure, signal_names
+from dataprep.signals import CodeSignals, SizeSignals, WebTextSignals, measure
+from dataprep.text.edits import apply_edits
+from dataprep.text.lines import C4Lines, RefinedWebLines
+from dataprep.text.pii import Pii
 
 GOOD = "".join(
     f"{subject} {verb} the {thing} that {owner} had left {place}, because {reason}.\n"
@@ -79,7 +83,11 @@ def only(*filters: object) -> Preset:
 
 def verdict(preset: Preset, text: str) -> str:
     column = pa.array([text], pa.large_string())
-    signals = measure(preset.families, column).signals
+    steps = apply_edits(preset.edits, column)
+    column = steps[-1].edited.text if steps else column
+    signals = dict(measure(preset.families, column).signals)
+    for step in steps:
+        signals.update(step.edited.signals)
     return str(judge(preset, signals, prior=pa.array(["keep"]), text=column).to_pylist()[0])
 
 
@@ -148,8 +156,9 @@ def test_published_thresholds() -> None:
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_every_preset_measures_what_it_judges_and_drops_empty_texts(name: str) -> None:
     preset = resolve_preset(name)
-    assert {rule.signal for rule in preset.rules()} <= set(signal_names(preset.families))
-    assert len(set(signal_names(preset.families))) == len(signal_names(preset.families))
+    names = preset.signal_names()
+    assert {rule.signal for rule in preset.rules()} <= set(names)
+    assert len(set(names)) == len(names)
     assert verdict(preset, "") == "empty_text"
     assert verdict(preset, " \n\t\u00a0") == "empty_text"
 
@@ -185,3 +194,38 @@ def test_code_filter_without_rules() -> None:
     assert off.rules() == ()
     assert verdict(only(off), "x" * 5000) == "keep"
     assert verdict(only(Code()), "x" * 5000) == "code_long_line"
+
+
+def test_a_raw_crawl_is_corrected_and_what_was_corrected_or_is_code_is_not() -> None:
+    edits = {name: [edit.kind for edit in preset.edits] for name, preset in PRESETS.items()}
+    assert edits == {
+        "none": [],
+        "web_en": ["pii"],
+        "refinedweb": ["refinedweb_lines", "pii"],
+        "c4": ["c4_lines", "pii"],
+        "fineweb": ["c4_lines", "pii"],
+        "web_multilingual": ["pii"],
+        "curated": ["pii"],
+        "books": [],
+        "code": [],
+    }
+
+
+def test_a_page_that_lost_too_many_words_to_its_lines_is_dropped() -> None:
+    preset = resolve_preset("refinedweb").model_copy(update={"filters": (LineCorrections(),)})
+    sentence = "This line has got exactly ten words in it, right?\n"
+    assert verdict(preset, sentence * 19 + "THESE ARE TEN WORDS IN CAPITALS THAT GO AWAY NOW\n") == "keep"
+    assert verdict(preset, sentence * 18 + "THESE ARE TEN WORDS IN CAPITALS THAT GO AWAY NOW\n") == (
+        "removed_word_ratio"
+    )
+
+
+def test_edits_can_be_replaced_but_not_what_a_filter_needs() -> None:
+    assert resolve_preset("web_en").with_edits(()).edits == ()
+    assert resolve_preset("web_en").with_edits((C4Lines(), Pii(kinds=("email",)))).signal_names() == (
+        resolve_preset("web_en").signal_names()
+    )
+    with pytest.raises(ConfigError, match="'removed_word_ratio', which the edit 'refinedweb_lines' leaves"):
+        resolve_preset("refinedweb").with_edits((Pii(),))
+    with pytest.raises(ConfigError, match="name each kind once"):
+        resolve_preset("none").with_edits((RefinedWebLines(), RefinedWebLines(min_words=3)))

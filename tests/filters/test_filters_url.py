@@ -71,4 +71,4 @@ def test_another_preset_keeps_the_corpus_s_url_rules():
     other = resolve_preset("curated").with_own_rules_of(recorded)
     assert other.filters == (Url(max_soft_words=3), *resolve_preset("curated").filters)
     assert other.families == (*resolve_preset("curated").families, UrlSignals(sha256="0" * 64))
-    assert resolve_preset("curated").with_own_rules_of(resolve_preset("none")) == resolve_preset("curated")
+    assert resolve_preset("curated").with_own_rules_of(resolve_preset("web_en")) == resolve_preset("curated")
