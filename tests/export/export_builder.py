@@ -13,7 +13,7 @@ import pyarrow as pa
 from dataprep import artifacts, storage
 from dataprep.artifacts import Artifact, Manifest
 from dataprep.mixture import Mixture
-from dataprep.plan import StreamSize, plan_mixture
+from dataprep.plan import StagePlan, StreamSize, plan_mixture, plan_rest
 from dataprep.shards import Rows, ShardStage, concat_rows
 from dataprep.tokenizers import ARCADE100K, NEOX, TokenizerSpec
 from dataprep.tokens import (
@@ -27,6 +27,7 @@ from dataprep.tokens import (
 )
 from pipelines.engine import Engine
 from pipelines.mix import mix
+from pipelines.planning import publish_plan
 
 SPECS = {"arcade100k": ARCADE100K, "neox": NEOX}
 Documents = list[np.ndarray[Any, Any]]
@@ -39,6 +40,8 @@ class SmallBuild:
     output: str
     stores: dict[str, Artifact]
     stages: dict[str, Artifact]
+    mixture: Mixture
+    plans: dict[str, StagePlan]
 
     def stage(self, name: str = "main") -> ShardStage:
         return ShardStage(self.stages[name])
@@ -106,7 +109,7 @@ def publish_store(
 
 
 def small_build(
-    root: Path,
+    root: Path | str,
     *,
     tokenizer: str = "arcade100k",
     stages: Sequence[dict[str, Any]] = ({},),
@@ -139,13 +142,10 @@ def small_build(
             "stages": [{**fields, **stage} for stage in stages],
         }
     )
-    available = {
-        (source, name): StreamSize(stream.num_tokens, stream.num_docs)
-        for source, artifact in stores.items()
-        for name, stream in TokenStore.open(artifact).streams.items()
-    }
+    available = _available(stores)
     published = {}
-    for plan in plan_mixture(mixture, available, rows_per_shard=rows_per_shard):
+    plans = plan_mixture(mixture, available, rows_per_shard=rows_per_shard)
+    for plan in plans:
         config = plan.to_json()
         fingerprint = artifacts.fingerprint_of("plan", config=config, inputs={})
         folder = artifacts.folder_of(output, "plan", f"small/{plan.name}", fingerprint)
@@ -176,7 +176,36 @@ def small_build(
         },
     }
     artifacts.write_sealed_json(f"{output}/builds/small.json", record)
-    return SmallBuild(output, stores, published)
+    return SmallBuild(output, stores, published, mixture, {plan.name: plan for plan in plans})
+
+
+def forked_build(build: SmallBuild, *, at_row: int, **weights: float) -> SmallBuild:
+    """Go on with other weights from a row of stage "main"; whole shards before it are the parent's files."""
+    value = build.mixture.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    value["stages"][0]["sources"] = {name: {"weight": weight} for name, weight in weights.items()}
+    mixture = Mixture.model_validate(value)
+    (plan, *_) = plan_rest(
+        mixture, before=[], parent=build.plans["main"], row=at_row, available=_available(build.stores)
+    )
+    child = mix(
+        plan=plan,
+        plan_artifact=publish_plan(plan, mixture, build.stores, output=build.output).artifact,
+        token_stores=build.stores,
+        mixture=mixture,
+        tokenizer=SPECS[mixture.tokenizer],
+        output_root=build.output,
+        engine=Engine(),
+        parent=build.stage(),
+    )
+    return replace(build, stages={**build.stages, "main": child}, mixture=mixture)
+
+
+def _available(stores: dict[str, Artifact]) -> dict[tuple[str, str], StreamSize]:
+    return {
+        (source, name): StreamSize(stream.num_tokens, stream.num_docs)
+        for source, artifact in stores.items()
+        for name, stream in TokenStore.open(artifact).streams.items()
+    }
 
 
 def _below(output: str, artifact: Artifact) -> str:
