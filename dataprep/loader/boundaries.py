@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from dataprep.loader.arrays import empty_array
 from dataprep.shards import Rows
 
 IGNORED_LABEL = -100
@@ -27,7 +28,8 @@ def make_labels(
     A label is ignored where the next token is padding and, without ``cross_document_loss``,
     where the next token belongs to another document.
     """
-    labels = tokens[:, 1:].astype(np.int64)
+    labels = empty_array((len(tokens), tokens.shape[1] - 1), np.int64)
+    labels[...] = tokens[:, 1:]
     short = np.flatnonzero(rows.n_tok < tokens.shape[1])
     if len(short):
         last = rows.n_tok[short].astype(np.int64) - 1
@@ -75,11 +77,14 @@ def make_cu_seqlens(rows: Rows, *, reset_attention: bool) -> Int32Array:
 
 def make_position_ids(rows: Rows, *, reset_positions: bool) -> Int64Array:
     """Return int64[n, L] positions, which begin at 0 in each row or, if reset, in each run."""
-    length = rows.sequence_length
+    shape = len(rows), rows.sequence_length
     starts = run_starts(rows, reset_attention=reset_positions)
-    lengths = np.diff(np.append(starts, len(rows) * length))
-    positions = np.arange(len(rows) * length, dtype=np.int64) - np.repeat(starts, lengths)
-    return positions.reshape(len(rows), length)
+    # One array, summed up where it lies, for the reason that ``empty_array`` gives.
+    steps = empty_array((shape[0] * shape[1],), np.int64)
+    steps[...] = 1
+    steps[starts[1:]] -= np.diff(starts)
+    steps[:1] = 0
+    return np.cumsum(steps, out=steps).reshape(shape)
 
 
 def make_segment_ids(rows: Rows) -> Int32Array:

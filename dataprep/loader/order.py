@@ -13,6 +13,7 @@ batches permuted freely. A last record batch with fewer rows than the others sta
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -28,6 +29,8 @@ FEISTEL_ROUNDS = 8
 """grain's index_shuffle.h recommends 8; with 4, permutations of small domains are visibly biased."""
 WINDOW_SHARDS = 16
 """Shards that an epoch after the first mixes with each other: 131,072 rows, 0.5 G tokens at 4,096."""
+_STRETCH = 512
+"""Places of record batches whose order is worked out together."""
 
 
 class BatchRows(NamedTuple):
@@ -107,14 +110,14 @@ class RowOrder:
         places: Iterable[int] = range(start // size, -(-stop // size))
         numbers = places
         if epoch > 0:
-            numbers = self._batch_numbers(epoch, np.array(places, dtype=np.int64)).tolist()
+            numbers = [int(_stretch(self, epoch, place // _STRETCH)[place % _STRETCH]) for place in places]
         found: list[BatchRows] = []
         for place, number in zip(places, numbers):
             first, last = max(start - place * size, 0), min(stop - place * size, size)
             rows: slice | Int64Array = slice(first, last)
             if epoch > 0:
                 filled = min(size, self.num_rows - number * size)
-                rows = keyed_permutation(filled, key=self._key("rows", epoch, number))[first:last]
+                rows = _rows_in_batch(self, epoch, number, filled)[first:last]
             shard, batch = divmod(number, self.batches_per_shard)
             found.append(BatchRows(shard, batch, rows, last - first))
         return found
@@ -151,7 +154,7 @@ class RowOrder:
         """Return how many shards a short stretch of an epoch may read."""
         return min(self.num_shards, 1 if epoch == 0 else self.window_shards)
 
-    def _batch_numbers(self, epoch: int, places: Int64Array) -> Int64Array:
+    def batch_numbers(self, epoch: int, places: Int64Array) -> Int64Array:
         """Return the numbers in the stage of the record batches at ``places`` of a later epoch."""
         full_batches = self.num_rows // self.rows_per_batch
         per_window = self.window_shards * self.batches_per_shard
@@ -161,7 +164,7 @@ class RowOrder:
             size = min(per_window, full_batches - window * per_window)
             if size <= 0 or not chosen.any():
                 continue
-            permutation = Permutation(size, key=self._key("batches", epoch, window))
+            permutation = Permutation(size, key=self.key_of("batches", epoch, window))
             slots, inside = np.divmod(
                 permutation(places[chosen] - window * per_window), self.batches_per_shard
             )
@@ -176,8 +179,26 @@ class RowOrder:
             return slots
         shards = slots.copy()
         full = slots < full_shards
-        shards[full] = Permutation(full_shards, key=self._key("shards", epoch, 0))(slots[full])
+        shards[full] = Permutation(full_shards, key=self.key_of("shards", epoch, 0))(slots[full])
         return shards
 
-    def _key(self, what: str, epoch: int, number: int) -> int:
+    def key_of(self, what: str, epoch: int, number: int) -> int:
+        """Return the key of one permutation of an epoch."""
         return hash64("dataprep epoch", self.key, what, epoch, number)
+
+
+# What neighbouring steps and the threads of a reader ask for again and again, a few kilobytes each.
+
+
+@functools.lru_cache(maxsize=16)
+def _stretch(order: RowOrder, epoch: int, number: int) -> Int64Array:
+    """Return the record batches at ``_STRETCH`` places of an epoch, fewer at its end."""
+    end = -(-order.num_rows // order.rows_per_batch)
+    first = number * _STRETCH
+    return order.batch_numbers(epoch, np.arange(first, min(first + _STRETCH, end), dtype=np.int64))
+
+
+@functools.lru_cache(maxsize=256)
+def _rows_in_batch(order: RowOrder, epoch: int, number: int, num_rows: int) -> Int64Array:
+    """Return the order of the rows of a record batch in an epoch: int64[num_rows]."""
+    return keyed_permutation(num_rows, key=order.key_of("rows", epoch, number))

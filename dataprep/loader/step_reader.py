@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dataprep.errors import DataprepError, StreamError
+from dataprep.loader.arrays import empty_array
 from dataprep.loader.batch import BatchOptions, PreparedRows
 from dataprep.loader.boundaries import count_targets
 from dataprep.loader.counters import Counters
@@ -171,7 +172,7 @@ class StepReader:
             (place,) = stage.order.locate(item.epoch, item.start, item.start + 1)
             places = [BatchRows(place.shard, place.batch, slice(0, 0), 0)]
         width = stage.shards.header.layout.row_tokens
-        tokens = np.empty((item.num_rows, width), dtype=self._options.dtype)
+        tokens = empty_array((item.num_rows, width), self._options.dtype)
         parts, done = [], 0
         for place in places:
             decompressed = self._record_batch(item.stage, place)
