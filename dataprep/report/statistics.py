@@ -10,6 +10,20 @@ UNSELECTED = "(in no source)"
 
 
 @dataclass(frozen=True)
+class EditStatistics:
+    """What edits did to the kept texts of one source."""
+
+    documents: int
+    """Kept documents that lost a piece."""
+    removed_bytes: int
+    """Bytes of the pieces, before placeholders stood in their place."""
+    pieces: Mapping[str, int]
+    """Removed pieces by kind, the most frequent first."""
+    examples: tuple[Mapping[str, str | int], ...] = ()
+    """Some documents before and after, by subset and kind; never what was redacted."""
+
+
+@dataclass(frozen=True)
 class SourceStatistics:
     """What became of the raw rows of one source."""
 
@@ -33,6 +47,8 @@ class SourceStatistics:
     classes: Mapping[str, int]
     """Tokens by length class; ``holdout`` is never trained on."""
     license: str
+    edits: EditStatistics | None = None
+    """None: nothing was removed from any kept text."""
 
     @property
     def bytes_per_token(self) -> float:
@@ -58,12 +74,16 @@ class ContaminationStatistics:
     """What the search for evaluation items found, over all sources."""
 
     action: str
-    """``remove``, or ``report``: then the documents stay."""
+    """``remove``; ``cut``: pieces of the documents stay; or ``report``: they stay as they are."""
     documents: int
     """Documents that were searched."""
     contaminated: int
     """Documents that hold an item."""
     contaminated_bytes: int
+    cut: int
+    """Documents of which pieces stay..."""
+    cut_bytes: int
+    """...and the text that was cut out of them."""
     sets: Mapping[str, Mapping[str, int]]
     """For each evaluation set: items, too_short, items_found, documents."""
     folder: str

@@ -21,6 +21,7 @@ from dataprep.report.statistics import (
     UNSELECTED,
     ContaminationStatistics,
     DuplicateStatistics,
+    EditStatistics,
     SourceStatistics,
     StageSourceStatistics,
     StageStatistics,
@@ -29,12 +30,17 @@ from dataprep.report.text import (
     contamination_text,
     documents_text,
     duplicates_text,
+    edit_examples_text,
+    edits_text,
     list_text,
     reasons_text,
     stage_text,
 )
+from dataprep.text.edits import EDITED, EDITED_BYTES, PIECE_PREFIX
 
 _REASON = "reason:"
+_EXAMPLES_OF_SOURCE = 24
+"""Of so many texts before and after a source's summary holds examples, however many subsets it has."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ class BuildSummary:
             f"mixture {self.mixture}, tokenizer {self.tokenizer}",
             documents_text(self.sources),
             reasons_text(self.sources),
+            edits_text(self.sources),
+            edit_examples_text(self.sources),
             duplicates_text(self.duplicates),
             contamination_text(self.contamination) if self.contamination is not None else "",
             *(stage_text(stage) for stage in self.stages),
@@ -129,20 +137,25 @@ def _sources(
     names = sorted(mixture.sources, key=lambda name: record.source_ids[name])
     counts: dict[str, list[Mapping[str, int]]] = {name: [] for name in names}
     unselected: list[Mapping[str, int]] = []
+    examples: dict[str, list[Mapping[str, Any]]] = {name: [] for name in names}
     for table in tables:
         corpus = str(table.manifest.details["corpus"])
         for subset, numbers in table.manifest.details["subsets"].items():
             source = mixture.source_of(corpus, subset)
             (unselected if source is None else counts[source]).append(numbers)
+        for example in table.manifest.details.get("edit_examples", ()):
+            source = mixture.source_of(corpus, example["subset"])
+            if source is not None:
+                examples[source].append(example)
     removed = duplicates.manifest.details["per_source"]
-    removes = contamination is not None and contamination.manifest.details["action"] == "remove"
+    action = None if contamination is None else contamination.manifest.details["action"]
     found = []
     for name, parts in counts.items():
         own = removed.get(name, {})
         lost = {kind: int(own.get(kind, 0)) for kind in KINDS}
-        if contamination is not None and removes:
+        if contamination is not None and action != "report":
             hit = contamination.manifest.details["per_source"].get(name, {})
-            lost[CONTAMINATED] = int(hit.get(CONTAMINATED, 0))
+            lost[CONTAMINATED] = int(hit.get("removed" if action == "cut" else CONTAMINATED, 0))
         found.append(
             _source(
                 name,
@@ -150,6 +163,7 @@ def _sources(
                 sum_counts(parts),
                 lost,
                 tokens.get(name),
+                examples[name],
             )
         )
     if unselected:
@@ -158,7 +172,12 @@ def _sources(
 
 
 def _source(
-    name: str, corpus: str, counts: Mapping[str, int], removed: Mapping[str, int], tokens: Artifact | None
+    name: str,
+    corpus: str,
+    counts: Mapping[str, int],
+    removed: Mapping[str, int],
+    tokens: Artifact | None,
+    examples: Iterable[Mapping[str, Any]] = (),
 ) -> SourceStatistics:
     reasons = {key.removeprefix(_REASON): n for key, n in counts.items() if key.startswith(_REASON)}
     totals = tokens.manifest.counts if tokens is not None else {}
@@ -176,6 +195,21 @@ def _source(
         tokenized_bytes=totals.get("text_bytes", 0),
         classes={name: one["tokens"] for name, one in details.get("classes", {}).items()},
         license=str(details.get("license", "")),
+        edits=_edits(counts, examples),
+    )
+
+
+def _edits(counts: Mapping[str, int], examples: Iterable[Mapping[str, Any]]) -> EditStatistics | None:
+    if not counts.get(EDITED):
+        return None
+    pieces = {key.removeprefix(PIECE_PREFIX): n for key, n in counts.items() if key.startswith(PIECE_PREFIX)}
+    # The lowest ranks first, whatever their subset: the choice is the same whatever was ingested beside.
+    chosen = sorted(examples, key=lambda one: (one["rank"], one["kind"]))[:_EXAMPLES_OF_SOURCE]
+    return EditStatistics(
+        documents=counts[EDITED],
+        removed_bytes=counts.get(EDITED_BYTES, 0),
+        pieces=dict(sorted(pieces.items(), key=lambda item: (-item[1], item[0]))),
+        examples=tuple(sorted(chosen, key=lambda one: (one["kind"], one["rank"]))),
     )
 
 
@@ -206,6 +240,8 @@ def _contamination(artifact: Artifact) -> ContaminationStatistics:
         documents=counts.get("documents", 0),
         contaminated=counts.get("contaminated", 0),
         contaminated_bytes=counts.get("contaminated_bytes", 0),
+        cut=counts.get("cut", 0),
+        cut_bytes=counts.get("cut_bytes", 0),
         sets=details["sets"],
         folder=artifact.folder,
     )

@@ -71,6 +71,42 @@ def reasons_text(sources: Iterable[SourceStatistics]) -> str:
     return "dropped rows and why\n" + "\n".join(shown)
 
 
+def edits_text(sources: Iterable[SourceStatistics]) -> str:
+    """Return what edits removed from the kept texts of each source."""
+    lines = [
+        (
+            source.source,
+            f"{source.edits.documents:,}",
+            format_count(source.edits.removed_bytes),
+            _most_frequent(source.edits.pieces),
+        )
+        for source in sources
+        if source.edits is not None
+    ]
+    if not lines:
+        return ""
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    shown = [
+        f"  {name:<{widths[0]}}  {count:>{widths[1]}}  {size:>{widths[2]}}B  {what}"
+        for name, count, size, what in lines
+    ]
+    return "edited documents, bytes that went, and what they were\n" + "\n".join(shown)
+
+
+def edit_examples_text(sources: Iterable[SourceStatistics]) -> str:
+    """Return one text before and after for each kind of removed piece."""
+    shown: dict[str, str] = {}
+    for source in sources:
+        for example in source.edits.examples if source.edits is not None else ():
+            before = " / ".join(str(example["before"]).split("\n"))
+            after = " / ".join(str(example["after"]).split("\n"))
+            text = f"{before} -> {after or '(nothing)'}" if before else after
+            shown.setdefault(
+                str(example["kind"]), f"  {example['kind']} ({example['removed_bytes']} bytes): {text}"
+            )
+    return "\n".join(["edits, one example each", *shown.values()]) if shown else ""
+
+
 def _most_frequent(reasons: Mapping[str, int]) -> str:
     shown = [f"{reason} {number:,}" for reason, number in list(reasons.items())[:_MAX_REASONS]]
     if len(reasons) > _MAX_REASONS:
@@ -106,6 +142,9 @@ def duplicates_text(found: DuplicateStatistics) -> str:
 def contamination_text(found: ContaminationStatistics) -> str:
     """Return which evaluation sets were found in how many documents."""
     done = "removed" if found.action == "remove" else "reported only, nothing was removed"
+    if found.action == "cut":
+        removed = found.contaminated - found.cut
+        done = f"{found.cut_bytes:,} bytes cut out of {found.cut:,} of them, {removed:,} removed"
     lines = [("set", "items", "too short", "found", "documents")]
     lines += [
         (

@@ -34,6 +34,24 @@ MIXTURE = {
 }
 
 
+EXAMPLES = [
+    {
+        "subset": "web",
+        "kind": kind,
+        "rank": rank,
+        "doc_id": 70 + rank,
+        "before": before,
+        "after": after,
+        "removed_bytes": size,
+    }
+    for kind, rank, before, after, size in [
+        ("line_uppercase", 5, "BUY NOW AND HERE", "", 16),
+        ("pii_email", 3, "", "Write to\n<EMAIL> today", 18),
+        ("pii_email", 9, "", "or <EMAIL>", 7),
+    ]
+]
+
+
 def _publish(root: Path, kind: str, name: str, **fields: Any) -> str:
     fingerprint = artifacts.fingerprint_of(kind, config={"name": name}, inputs={})
     folder = artifacts.folder_of(str(root), kind, name, fingerprint)
@@ -44,7 +62,7 @@ def _publish(root: Path, kind: str, name: str, **fields: Any) -> str:
 
 
 def _table(root: Path, corpus: str, subsets: dict[str, dict[str, int]], skipped: list[Any]) -> str:
-    details = {"corpus": corpus, "subsets": subsets, "skipped_files": skipped}
+    details = {"corpus": corpus, "subsets": subsets, "skipped_files": skipped, "edit_examples": EXAMPLES}
     return _publish(root, "documents", corpus, counts=artifacts.sum_counts(subsets.values()), details=details)
 
 
@@ -61,6 +79,7 @@ def output(tmp_path: Path) -> Path:
     sizes = {("web", "all"): StreamSize(1000, 6), ("wiki", "all"): StreamSize(81, 2)}
     (plan,) = plan_mixture(mixture, sizes)
     web = {"rows": 10, "kept": 8, "text_bytes": 5000, "reason:too_short": 1, "reason:empty_text": 1}
+    web |= {"edited": 2, "edited_bytes": 41, "edit:line_uppercase": 1, "edit:pii_email": 2}
     wiki = {"rows": 3, "kept": 3, "text_bytes": 400}
     books = {"rows": 4, "kept": 0, "text_bytes": 0, "reason:excluded_books3": 4}
     per_source = {
@@ -150,6 +169,22 @@ def test_rows_are_kept_or_have_a_reason(output: Path) -> None:
         assert source.rows == source.kept + sum(source.reasons.values())
     assert unselected.source == UNSELECTED
     assert dict(unselected.reasons) == {"excluded_books3": 4}
+
+
+def test_edits_are_counted_and_shown_before_and_after(output: Path) -> None:
+    statistics = summarise(str(output))
+    web, wiki, _ = statistics.sources
+    assert wiki.edits is None
+    assert web.edits is not None
+    assert (web.edits.documents, web.edits.removed_bytes) == (2, 41)
+    assert list(web.edits.pieces.items()) == [("pii_email", 2), ("line_uppercase", 1)]
+    assert [one["doc_id"] for one in web.edits.examples] == [75, 73, 79]
+    text = statistics.to_text()
+    assert "web  2  41B  pii_email 2, line_uppercase 1" in text
+    assert "line_uppercase (16 bytes): BUY NOW AND HERE -> (nothing)" in text
+    assert "pii_email (18 bytes): Write to / <EMAIL> today" in text
+    assert text.count("pii_email (") == 1
+    assert json.loads(json.dumps(statistics.to_json()))["sources"][0]["edits"]["examples"][0]["before"]
 
 
 def test_documents_are_kept_rows_without_copies(output: Path) -> None:
