@@ -26,8 +26,10 @@ from typing import Any, TypeVar, cast
 
 import numba as _numba
 import numpy as _np
+from llvmlite import ir
 from numba import extending as _numba_extending
 from numba.core import caching as _caching
+from numba.core import cgutils as _cgutils
 from numba.core import event
 from numba.core.dispatcher import Dispatcher
 
@@ -36,6 +38,7 @@ _LOG = logging.getLogger(__name__)
 F = TypeVar("F", bound=Callable[..., Any])
 
 numba: Any = _numba
+cgutils: Any = _cgutils
 caching: Any = _caching
 int64: Any = _np.int64
 """Makes the same integer type of what comes from any array; to a type checker it is just a number."""
@@ -137,6 +140,66 @@ def _trailing_zeros(context: Any, bits: Any) -> Any:
 
 
 trailing_zeros: Any = _extending.intrinsic(_trailing_zeros)
+
+
+def _count_ones(context: Any, bits: Any) -> Any:
+    """Return how many bits of a uint64 are set, as int64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return numba.types.int64(numba.types.uint64), generate
+
+
+count_ones: Any = _extending.intrinsic(_count_ones)
+
+
+def _add_rows(context: Any, rows: Any, chosen: Any, count: Any, total: Any) -> Any:
+    """Add to ``total``, float32[width], the rows ``chosen[:count]`` of float32[num_rows, width], in order.
+
+    ``width`` is a multiple of 16: so many sums stay in registers for the whole loop, which the compiler
+    does not find out by itself. Nothing is checked, in no mode.
+    """
+    lanes = 16
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        arrays = [
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(signature.args, arguments, strict=True)
+            if isinstance(kind, numba.types.Array)
+        ]
+        matrix, numbers, sums = arrays
+        index = arguments[2].type
+        vector = ir.VectorType(ir.FloatType(), lanes)
+        (width,) = cgutils.unpack_tuple(builder, sums.shape, 1)
+        with cgutils.for_range_slice(builder, index(0), width, index(lanes), index) as (column, _):
+            place = builder.bitcast(builder.gep(sums.data, [column]), vector.as_pointer())
+            before = builder.load(place, align=4)
+            entry = builder.basic_block
+            loop, done = (builder.append_basic_block(name) for name in ("add_rows", "added_rows"))
+            builder.cbranch(builder.icmp_signed(">", arguments[2], index(0)), loop, done)
+            builder.position_at_end(loop)
+            k, partial = builder.phi(index), builder.phi(vector)
+            row = builder.sext(builder.load(builder.gep(numbers.data, [k])), index)
+            first = builder.add(builder.mul(row, width), column)
+            source = builder.bitcast(builder.gep(matrix.data, [first]), vector.as_pointer())
+            added = builder.fadd(partial, builder.load(source, align=4))
+            following = builder.add(k, index(1))
+            builder.cbranch(builder.icmp_signed("<", following, arguments[2]), loop, done)
+            for phi, at_first, at_last in ((k, index(0), following), (partial, before, added)):
+                phi.add_incoming(at_first, entry)
+                phi.add_incoming(at_last, loop)
+            builder.position_at_end(done)
+            result = builder.phi(vector)
+            result.add_incoming(before, entry)
+            result.add_incoming(added, loop)
+            builder.store(result, place, align=4)
+        return context.get_dummy_value()
+
+    return numba.types.void(rows, chosen, count, total), generate
+
+
+add_rows: Any = _extending.intrinsic(_add_rows)
 
 
 def kernel(returns: str, *takes: Any) -> Callable[[F], F]:

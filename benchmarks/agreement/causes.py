@@ -10,15 +10,9 @@ from __future__ import annotations
 import functools
 from enum import StrEnum
 
-from benchmarks.agreement.ours import (
-    Signals,
-    our_sentence_count,
-    our_words,
-    rules_of,
-    shown_to_the_model,
-)
+from benchmarks.agreement.ours import Signals, our_sentence_count, our_words, rules_of
 from benchmarks.agreement.sample import Document
-from benchmarks.agreement.theirs import judge_theirs, language_model, replaced
+from benchmarks.agreement.theirs import judge_theirs, replaced
 from dataprep.documents import KEEP
 from dataprep.filters import Rule
 
@@ -31,7 +25,6 @@ class Cause(StrEnum):
 
     WORDS = "where words begin and end"
     SENTENCES = "where sentences begin"
-    SAMPLE = "a long text's language is told from a sample of it"
     N_GRAMS = "datatrove joins the words of an n-gram without spaces, and takes different ones for the same"
     WORDS_AND_N_GRAMS = "where words begin and end, and n-grams joined without spaces"
     TIE = "the value equals the limit but for rounding"
@@ -73,7 +66,7 @@ def find_cause(name: str, document: Document, *, ours: str, theirs: str, signals
 
 def _candidates(name: str) -> tuple[Cause, ...]:
     if name == "language":
-        return (Cause.SAMPLE,)
+        return ()  # both ask the same model about the same text
     if name.startswith("c4"):
         return (Cause.SENTENCES,)
     if name == "gopher_repetition":
@@ -83,9 +76,6 @@ def _candidates(name: str) -> tuple[Cause, ...]:
 
 def _judge_with(cause: Cause, name: str, document: Document) -> str:
     """Return what datatrove decides when one of its definitions is ours."""
-    if cause == Cause.SAMPLE:
-        shown = shown_to_the_model(document, language_model().predict)
-        return judge_theirs(name, document, shown=shown)
     words = functools.partial(our_words, language=document.language)
     sentences = functools.partial(our_sentence_count, language=document.language)
     with replaced(

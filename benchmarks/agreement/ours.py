@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,6 @@ from dataprep.text.c4_lines import num_sentences
 from dataprep.text.words import WORD_FLAGS, WORD_START, WORD_STOP, split_text, word_table
 
 Signals = Mapping[str, npt.NDArray[np.float32]]
-Predict = Callable[[str, int], tuple[Sequence[str], Sequence[float]]]
 
 FILTERS = ("gopher_repetition", "gopher_quality", "c4", "c4_any_line_end", "fineweb_quality", "language")
 """What is compared; ``c4_any_line_end`` is C4 as FineWeb runs it, without the rule about line ends."""
@@ -39,7 +38,6 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     "fineweb_quality": FineWeb().rules(),
     "language": Language().rules(),
 }
-_LANGUAGE = LanguageSignals()
 _PROSE = WebTextSignals()
 
 
@@ -52,7 +50,7 @@ def judge_ours(documents: Sequence[Document]) -> tuple[dict[str, list[str]], dic
     """Return, for every filter, the verdict of each document, and the signals they come from."""
     prose = _measured(documents, [SizeSignals(), _PROSE])
     strict_c4 = _measured(documents, [WebTextSignals(c4_terminal_punct=True)])
-    by_language = _measured(documents, [_LANGUAGE])
+    by_language = _measured(documents, [LanguageSignals()])
     signals: dict[str, Signals] = dict.fromkeys(FILTERS, prose) | {"c4": strict_c4, "language": by_language}
     prior = pa.array([KEEP] * len(documents)).dictionary_encode()
     judged = {
@@ -79,21 +77,6 @@ def _measured(documents: Sequence[Document], families: Sequence[SignalFamily]) -
         for name, values in measured.signals.items():
             out[name][rows] = values
     return out
-
-
-def shown_to_the_model(document: Document, predict: Predict) -> str:
-    """Return the part of a text from which we tell its language.
-
-    Args:
-        document: The text and the language that is expected.
-        predict: From a line of text and a number, that many labels and their scores.
-    """
-    sample = _LANGUAGE.sample(document.text)
-    if len(document.text) > _LANGUAGE.sample_chars and _LANGUAGE.in_doubt(
-        *predict(sample, 1), document.language
-    ):
-        return _LANGUAGE.large_sample(document.text)
-    return sample
 
 
 @kernel("int64", read("uint8"), read("uint16"), read("uint16"), write("int32", 2))

@@ -36,15 +36,14 @@ THEIR_CODES = {"en": "eng", "de": "deu", "es": "spa", "fr": "fra", "it": "ita", 
 """datatrove names languages by ISO 639-3."""
 
 
-def judge_theirs(name: str, document: Document, *, shown: str | None = None) -> str:
+def judge_theirs(name: str, document: Document) -> str:
     """Return ``keep``, the reason of datatrove's filter, or the exception that it raises.
 
     Args:
         name: One of ``ours.FILTERS``.
         document: What to judge.
-        shown: Text to judge in place of the document's.
     """
-    theirs = TheirDocument(text=document.text if shown is None else shown, id=document.place)
+    theirs = TheirDocument(text=document.text, id=document.place)
     try:
         found = _filter(name, document.language).filter(theirs)
     except ZeroDivisionError as error:

@@ -11,7 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataprep.kernels import borrowed, kernel, load_8_bytes, read, subroutine, trailing_zeros, write
+from dataprep.kernels import (
+    add_rows,
+    borrowed,
+    count_ones,
+    kernel,
+    load_8_bytes,
+    read,
+    subroutine,
+    trailing_zeros,
+    write,
+)
 
 SCRIPT = """
 import logging, sys
@@ -40,11 +50,18 @@ def total(values):
 
 @kernel("none", read("uint8"), write("int64"))
 def probe(data: object, out: object) -> None:
-    """Write what the two intrinsics return."""
+    """Write what the intrinsics return."""
     view = borrowed(data)
     word = load_8_bytes(view, 1)
     out[0] = word  # type: ignore[index]
     out[1] = trailing_zeros(word)  # type: ignore[index]
+    out[2] = count_ones(word)  # type: ignore[index]
+
+
+@kernel("none", read("float32", 2), read("int32"), "int64", write("float32"))
+def add_some(rows: object, chosen: object, count: int, total: object) -> None:
+    """Add rows."""
+    add_rows(rows, chosen, count, total)
 
 
 def run_script(folder: Path, *, step: int, cache: Path) -> str:
@@ -71,14 +88,26 @@ def test_compiles_once_and_again_when_a_subroutine_changes(tmp_path: Path) -> No
 def test_intrinsics_and_read_only_input() -> None:
     data = np.array([9, 0, 4, 0, 0, 0, 0, 0, 1, 7], np.uint8)
     data.setflags(write=False)
-    out = np.zeros(2, np.int64)
+    out = np.zeros(3, np.int64)
     probe(data, out)
-    assert out.tolist() == [(1 << 56) + (4 << 8), 10]
+    assert out.tolist() == [(1 << 56) + (4 << 8), 10, 2]
+
+
+def test_rows_are_added_one_after_the_other() -> None:
+    rows = np.arange(3 * 32, dtype=np.float32).reshape(3, 32)
+    rows[1, 0], rows[2, 0] = 2**24, 1
+    chosen = np.array([1, 2, 2, 0], np.int32)
+    total = np.arange(32, dtype=np.float32)
+    add_some(rows, chosen, 3, total)
+    assert total[1:].tolist() == (rows[0] + rows[1] + 2 * rows[2])[1:].tolist()
+    assert total[0] == 2**24, "2**24 + 1 is no float32: each sum is rounded before the next"
+    add_some(rows, chosen, 0, total)
+    assert total[0] == 2**24, "no row, nothing added"
 
 
 def test_other_types_are_refused(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    probe(np.zeros(10, np.uint8), np.zeros(2, np.int64))
+    probe(np.zeros(10, np.uint8), np.zeros(3, np.int64))
     with pytest.raises(TypeError):
         probe(np.zeros(10, np.int32), np.zeros(2, np.int64))
 

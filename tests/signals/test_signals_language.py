@@ -1,9 +1,10 @@
-"""The language of a text, by fastText on a bounded sample."""
+"""The language of a text, by fastText's model."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -44,15 +45,36 @@ def test_matches_the_expected_language_and_passes_over_nulls() -> None:
     assert np.isnan(measured.signals["language_match"][1])
 
 
-def test_looks_at_windows_of_a_long_text_and_at_more_when_in_doubt() -> None:
-    family = LanguageSignals(sample_chars=100, windows=4)
-    text = "".join(chr(0x4E00 + k) for k in range(2000))
-    assert family.sample(text) == " ".join(text[start : start + 25] for start in (0, 658, 1317, 1975))
-    assert len(family.large_sample(text)) == 807
-    assert family.sample("a\nb") == "a b"
-    assert family.in_doubt(["__label__en"], [0.7], None)
-    assert family.in_doubt(["__label__en"], [0.99], "de")
-    assert not family.in_doubt(["__label__en"], [0.99], "en")
+def test_the_whole_text_counts_line_by_line() -> None:
+    german, english = TEXTS["de"], TEXTS["en"]
+    texts = [german + "\n" + english * 30, german * 30 + "\n" + english, english.replace(" ", "\n")]
+    measured = measure([LanguageSignals()], pa.array(texts, pa.large_string()), expected_language="en")
+    assert measured.language is not None
+    assert measured.language.to_pylist() == ["en", "de", "en"]
+    assert measured.signals["language_match"].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("texts", [[], [None], ["", None, " ", "Guten Morgen \n zusammen", None, "日本語"]])
+def test_both_engines_measure_the_same(texts: list[str | None]) -> None:
+    column = pa.array(["before", *texts], pa.large_string())[1:]
+    ours, theirs = (
+        measure([LanguageSignals(engine=engine)], column, expected_language="de")
+        for engine in ("kernel", "fasttext")
+    )
+    assert ours.language is not None
+    assert theirs.language is not None
+    assert ours.language.to_pylist() == theirs.language.to_pylist()
+    assert [label is None for label in ours.language.to_pylist()] == [text is None for text in texts]
+    for name, values in ours.signals.items():
+        np.testing.assert_allclose(values, theirs.signals[name], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["kernel", "fasttext"])
+def test_a_file_that_is_no_model_is_named(tmp_path: Path, engine: Literal["kernel", "fasttext"]) -> None:
+    path = tmp_path / "lid.bin"
+    path.write_bytes(b"something else")
+    with pytest.raises(ConfigError, match=r"lid\.bin"):
+        measure([LanguageSignals(model=str(path), engine=engine)], pa.array(["x"], pa.large_string()))
 
 
 def test_a_missing_model_is_named() -> None:
