@@ -23,8 +23,12 @@ from dataprep.artifacts import Artifact, FileEntry, Manifest
 from dataprep.decontamination import (
     HIT_SCHEMA,
     ITEMS_FILE,
+    CutConfig,
     DecontaminationConfig,
     ItemIndex,
+    cut_batch,
+    cut_out,
+    cuts_path,
     hit_batch,
     hits_path,
     item_report,
@@ -35,6 +39,7 @@ from dataprep.decontamination import (
 from dataprep.dedup.files import read_arrow, write_arrow
 from dataprep.dedup.removals import removals_path
 from dataprep.text.buffers import large_strings
+from dataprep.text.pieces import Pieces
 from pipelines.engine import Engine, Task, run_tasks
 
 Ranks = Mapping[tuple[str, str], int]
@@ -78,7 +83,7 @@ def decontaminate(
     items = pa.concat_tables(tables)
     identity = {
         # Where a set lies is no matter: its items are among the inputs.
-        "decontamination": config.model_dump(mode="json", exclude={"sets"}),
+        "decontamination": config.model_dump(mode="json", exclude={"sets"} | _unused(config)),
         "sets": [one.name for one in config.sets],
         "sources": list(sources),
         "ranks": [[collection, subset, rank] for (collection, subset), rank in sorted(searched.items())],
@@ -192,11 +197,15 @@ def search_part(part: _Part) -> dict[str, Any]:
     found = _Found()
     hits: list[pa.RecordBatch] = []
     for batch, sources in _selected(part):
-        matches = index.find(large_strings(batch.column("text")))
+        text = large_strings(batch.column("text"))
+        matches = index.find(text)
         found.count_documents(batch, sources)
         if matches:
             hits.append(hit_batch(batch, sources, items, matches))
             found.count_hits(batch, sources, [(match.text, match.item) for match in matches])
+            if part.job.config.action == "cut":
+                settings = part.job.config.cut or CutConfig()
+                found.count_cuts(batch, sources, cut_out(text, matches, index, settings))
     files = []
     if hits:
         table = pa.Table.from_batches(hits, schema=HIT_SCHEMA)
@@ -204,11 +213,17 @@ def search_part(part: _Part) -> dict[str, Any]:
         with storage.atomic_output(storage.join(part.job.folder, relative)) as sink:
             pq.write_table(table, sink, compression="zstd")
         files.append(asdict(artifacts.describe_file(part.job.folder, relative, hits=table.num_rows)))
-        if part.job.config.action == "remove":
-            doc_id = np.unique(table.column("doc_id").to_numpy())
+        doc_id = np.unique(table.column("doc_id").to_numpy())
+        doc_id = doc_id[~np.isin(doc_id, np.array(list(found.pieces), np.uint64))]
+        if part.job.config.action != "report" and len(doc_id):
             relative = removals_path(part.collection, part.name)
             write_arrow(storage.join(part.job.folder, relative), removal_of(doc_id))
             files.append(asdict(artifacts.describe_file(part.job.folder, relative, removed=len(doc_id))))
+        if found.pieces:
+            relative = cuts_path(part.collection, part.name)
+            batch = cut_batch(sorted(found.pieces), [found.pieces[one] for one in sorted(found.pieces)])
+            write_arrow(storage.join(part.job.folder, relative), batch)
+            files.append(asdict(artifacts.describe_file(part.job.folder, relative, cut=batch.num_rows)))
     return {
         "counts": found.totals(part.job.config) | {"hits": sum(batch.num_rows for batch in hits)},
         "per_source": found.per_source,
@@ -226,6 +241,8 @@ class _Found:
         self.items = Counter[int]()
         self.pairs: set[tuple[int, int]] = set()
         """(document, item)"""
+        self.pieces: dict[int, Pieces] = {}
+        """What stays of the documents that are cut, by id."""
 
     def count_documents(self, batch: pa.RecordBatch, sources: Sequence[str]) -> None:
         """Count what was searched."""
@@ -247,6 +264,19 @@ class _Found:
             self.items[item] += 1
             self.pairs.add((doc_id[row], item))
 
+    def count_cuts(self, batch: pa.RecordBatch, sources: Sequence[str], pieces: Mapping[int, Pieces]) -> None:
+        """Count what stays and what goes of the contaminated documents, where items are cut out."""
+        doc_id, num_bytes = batch.column("doc_id").to_pylist(), batch.column("num_bytes").to_pylist()
+        for row, own in pieces.items():
+            counts = self._of(sources[row])
+            size = num_bytes[row] - sum(stop - start for start, stop in own)
+            if own:
+                self.pieces[doc_id[row]] = own
+            for name, number in (
+                (("cut", 1), ("cut_bytes", size)) if own else (("removed", 1), ("removed_bytes", size))
+            ):
+                counts[name] = counts.get(name, 0) + number
+
     def _of(self, source: str) -> dict[str, int]:
         names = ("documents", "bytes", "contaminated", "contaminated_bytes")
         return self.per_source.setdefault(source, dict.fromkeys(names, 0))
@@ -255,6 +285,8 @@ class _Found:
         """Return the counts of all sources, and what of it leaves the training data."""
         totals = {"documents": 0, "bytes": 0, "contaminated": 0, "contaminated_bytes": 0}
         totals |= artifacts.sum_counts(self.per_source.values())
+        if config.action == "cut":
+            return dict.fromkeys(("removed", "removed_bytes", "cut", "cut_bytes"), 0) | totals
         removes = config.action == "remove"
         return totals | {
             "removed": totals["contaminated"] if removes else 0,
@@ -285,6 +317,11 @@ def _selected(part: _Part) -> Iterator[tuple[pa.RecordBatch, list[str]]]:
             if chosen.num_rows:
                 names = chosen.column("subset").cast(pa.string()).to_pylist()
                 yield chosen, [part.source_of[subset] for subset in names]
+
+
+def _unused(config: DecontaminationConfig) -> set[str]:
+    """Return the fields that mean nothing for the action."""
+    return set() if config.action == "cut" else {"cut"}
 
 
 def _documents_per_set(items: pa.Table, pairs: set[tuple[int, int]]) -> dict[str, int]:

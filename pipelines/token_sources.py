@@ -118,9 +118,9 @@ def plan_sources(
 
 
 def _takes_from(contamination: Artifact, source: TokenSource) -> bool:
-    """Tell whether a search for evaluation items may have removed documents of a source."""
+    """Tell whether a search for evaluation items may have removed or cut documents of a source."""
     details = contamination.manifest.details
-    return details["action"] == "remove" and source.name in details["sources"]
+    return details["action"] != "report" and source.name in details["sources"]
 
 
 def count(details: Mapping[str, Any], source: TokenSource, name: str) -> int:

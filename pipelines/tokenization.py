@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from dataprep import artifacts, storage
 from dataprep.artifacts import Artifact
+from dataprep.decontamination import cuts_path, pieces_by_document
 from dataprep.dedup.files import read_arrow
 from dataprep.dedup.removals import removals_path
 from dataprep.tokenizers import TagPolicy, Tokenizer, load_recorded_tokenizer, record_tokenizer
@@ -69,7 +70,7 @@ def tokenize(
         output_root: where artifacts are published.
         engine: where the work runs.
         tags: what becomes of StarCoder's tags when the vocabulary lacks them.
-        contamination: documents that hold evaluation items, left out too; None: none is.
+        contamination: documents that hold evaluation items, left out or cut too; None: none is.
 
     Raises:
         ConfigError: two sources select the same subset, or a number is out of range.
@@ -166,6 +167,7 @@ class _Part:
 
     path: str
     removals_paths: tuple[str, ...]
+    cuts_paths: tuple[str, ...]
     collection: str
     corpus: str
     source_of: Mapping[str, int]
@@ -180,12 +182,8 @@ def _tasks(
 ) -> list[Task]:
     """Return one task for each part that holds documents of a source that is not published."""
     feeding = {artifact.manifest.name: artifact for number in pending for artifact in plans[number].documents}
-    removals = {
-        (number, entry.path)
-        for number, artifact in enumerate(lists)
-        if artifact is not None
-        for entry in artifact.manifest.files
-    }
+    given = [artifact for artifact in lists if artifact is not None]
+    there = {one.folder: {entry.path for entry in one.manifest.files} for one in given}
     tasks: list[Task] = []
     for collection, artifact in sorted(feeding.items()):
         corpus = artifact.manifest.details["corpus"]
@@ -196,15 +194,12 @@ def _tasks(
                 continue
             if not any(count(entry.details, plans[number].source, "kept") for number in takers):
                 continue
-            removed = removals_path(collection, entry.path)
+            removed, cut = removals_path(collection, entry.path), cuts_path(collection, entry.path)
             name = f"{len(tasks):05d}-{collection}-{entry.path.removesuffix('.parquet')}".replace("/", "-")
             part = _Part(
                 path=artifact.path(entry.path),
-                removals_paths=tuple(
-                    one.path(removed)
-                    for number, one in enumerate(lists)
-                    if one is not None and (number, removed) in removals
-                ),
+                removals_paths=tuple(one.path(removed) for one in given if removed in there[one.folder]),
+                cuts_paths=tuple(one.path(cut) for one in given if cut in there[one.folder]),
                 collection=collection,
                 corpus=corpus,
                 source_of=source_of,
@@ -236,6 +231,11 @@ class _EncodePart:
             seed=self.job.seed,
             tags=self.job.tags,
             removed=removed,
+            pieces={
+                doc_id: own
+                for path in part.cuts_paths
+                for doc_id, own in pieces_by_document(read_arrow(path)).items()
+            },
         )
         with storage.open_input(part.path) as stream, pq.ParquetFile(stream) as table:
             for batch in table.iter_batches(

@@ -6,7 +6,16 @@ shared run of 13 words (Brown et al. 2020), and 70 % of an item's runs of 8 word
 al. 2022).
 """
 
-from dataprep.decontamination.config import DecontaminationConfig, EvaluationSet, OverlapRule
+from dataprep.decontamination.config import CutConfig, DecontaminationConfig, EvaluationSet, OverlapRule
+from dataprep.decontamination.cutting import (
+    CUT_SCHEMA,
+    CUTS_FOLDER,
+    cut_batch,
+    cut_out,
+    cuts_path,
+    pieces_by_document,
+    pieces_of,
+)
 from dataprep.decontamination.items import ITEM_SCHEMA, read_items, set_identity
 from dataprep.decontamination.matching import ItemIndex, Match
 from dataprep.decontamination.report import (
@@ -21,17 +30,25 @@ from dataprep.decontamination.report import (
 
 __all__ = [
     "CONTAMINATED",
+    "CUTS_FOLDER",
+    "CUT_SCHEMA",
     "HIT_SCHEMA",
     "ITEMS_FILE",
     "ITEM_SCHEMA",
+    "CutConfig",
     "DecontaminationConfig",
     "EvaluationSet",
     "ItemIndex",
     "Match",
     "OverlapRule",
+    "cut_batch",
+    "cut_out",
+    "cuts_path",
     "hit_batch",
     "hits_path",
     "item_report",
+    "pieces_by_document",
+    "pieces_of",
     "read_items",
     "removal_of",
     "set_identity",

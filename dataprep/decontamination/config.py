@@ -63,6 +63,19 @@ class OverlapRule(Frozen):
     """Of the item's different n-grams. Chowdhery et al. 2022, "PaLM", section 8."""
 
 
+class CutConfig(Frozen):
+    """How much goes with an item that is cut out. Brown et al. 2020, "Language models are few-shot
+    learners", appendix C, for all three.
+    """
+
+    window_chars: int = Field(default=200, ge=0)
+    """Characters on each side of an item that go with it; grows to the next white space."""
+    min_piece_chars: int = Field(default=200, ge=1)
+    """Shorter pieces go too; a document of which nothing is left is removed."""
+    max_pieces: int = Field(default=10, ge=1)
+    """A document that falls into more pieces is removed as a whole."""
+
+
 class DecontaminationConfig(Frozen):
     """Which evaluation items must not be trained on, and what happens to documents that hold one."""
 
@@ -76,8 +89,11 @@ class DecontaminationConfig(Frozen):
     min_words: int = Field(default=8, ge=1)
     """Items with fewer words are not looked for, since any text may hold them by chance; they are
     counted. 8 is the shortest run of Brown et al. 2020, appendix C."""
-    action: Literal["remove", "report"] = "remove"
-    """Whether contaminated documents are taken out of training, or only listed."""
+    action: Literal["remove", "cut", "report"] = "remove"
+    """Whether contaminated documents are taken out of training, items are cut out of them, or they are
+    only listed."""
+    cut: CutConfig | None = None
+    """How much is cut out; only with ``action: cut``."""
     sources: tuple[str, ...] | Literal["all"] = "all"
     """Mixture sources whose documents are searched."""
 
@@ -85,6 +101,8 @@ class DecontaminationConfig(Frozen):
     def _says_something(self) -> DecontaminationConfig:
         if self.ngram is None and self.overlap is None:
             raise ValueError("no rule is left: give ngram, overlap, or both")
+        if self.cut is not None and self.action != "cut":
+            raise ValueError(f"cut: is for action: cut, and the action is {self.action!r}")
         names = [one.name for one in self.sets]
         if len(set(names)) < len(names):
             raise ValueError(f"sets: names must differ, found {names}")

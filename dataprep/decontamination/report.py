@@ -3,6 +3,7 @@
 ::
 
     <collection>/part-00003-0000.arrow          documents to drop, in the form of the duplicates' lists
+    cuts/<collection>/part-00003-0000.arrow     documents of which pieces stay, where items are cut out
     hits/<collection>/part-00003-0000.parquet   which item each document holds, and where
     items.parquet                               every item, and how many documents hold it
 """

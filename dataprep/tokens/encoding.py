@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from dataprep.documents import KEEP
 from dataprep.text.buffers import large_strings, utf8_buffers
+from dataprep.text.pieces import Pieces, keep_pieces
 from dataprep.tokenizers import TAGGED_CORPORA, ParityGuard, TagPolicy, Tokenizer, strip_tags
 from dataprep.tokens.bins import token_list, unsorted_schema
 from dataprep.tokens.keys import Layout, document_keys
@@ -65,6 +66,7 @@ class DocumentEncoder:
         seed: int,
         tags: TagPolicy,
         removed: npt.NDArray[np.uint64],
+        pieces: Mapping[int, Pieces] | None = None,
         flush_tokens: int = FLUSH_TOKENS,
     ) -> None:
         """Start a part.
@@ -75,12 +77,14 @@ class DocumentEncoder:
             seed: the mixture's seed.
             tags: what becomes of tags that the vocabulary lacks.
             removed: uint64, ascending: ids of the part's duplicates.
+            pieces: what stays of the documents that are cut, by id; all others are taken whole.
             flush_tokens: see ``FLUSH_TOKENS``.
         """
         self._tokenizer = tokenizer
         self._routes = routes
         self._seed = seed
         self._removed = removed
+        self._pieces = pieces or {}
         self._allow_tags = routes.corpus in TAGGED_CORPORA
         self._strip_tags = self._allow_tags and not tokenizer.spec.tags and tags == "strip"
         self._guard = ParityGuard(tokenizer)
@@ -117,6 +121,9 @@ class DocumentEncoder:
         self, documents: pa.RecordBatch, source: npt.NDArray[np.int64], doc_id: npt.NDArray[np.uint64]
     ) -> _Encoded:
         text = large_strings(documents.column("text"))
+        if self._pieces:
+            rows = enumerate(doc_id.tolist())
+            text = keep_pieces(text, {row: self._pieces[one] for row, one in rows if one in self._pieces})
         if self._strip_tags:
             text = strip_tags(text)
         offsets, tokens = self._tokenizer.encode_batch(text, allow_tags=self._allow_tags)

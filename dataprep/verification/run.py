@@ -14,7 +14,8 @@ from dataprep.artifacts import Artifact
 from dataprep.errors import ConfigError
 from dataprep.output import BuildRecord, list_builds, read_build
 from dataprep.plan import StagePlan
-from dataprep.verification.contamination import check_contamination
+from dataprep.text.pieces import Pieces
+from dataprep.verification.contamination import check_contamination, read_pieces
 from dataprep.verification.corpus import CorpusRows, PartRows
 from dataprep.verification.document_tables import check_document_table
 from dataprep.verification.duplicate_lists import check_duplicates
@@ -292,8 +293,14 @@ class _Run:
                 findings.problem(f"{build.shards[stage]}: not compared, a token store cannot be read")
             else:
                 with findings.reading(build.shards[stage]):
-                    check_texts(sample, texts, findings, stores=stores, output=build.output)
+                    pieces = self._pieces(build, sample)
+                    check_texts(sample, texts, findings, stores=stores, output=build.output, pieces=pieces)
             self.checks.append(findings.to_check())
+
+    def _pieces(self, build: BuildRecord, sample: RowSample) -> dict[int, Pieces]:
+        """Return what stays of the documents in a sample that are cut."""
+        artifact = None if build.contamination is None else self._opened[build.contamination]
+        return {} if artifact is None else read_pieces(artifact, set(sample.documents.tolist()))
 
     def _name(self, path: str) -> str:
         return path.removeprefix(self._root).lstrip("/") or path

@@ -21,6 +21,7 @@ from dataprep.errors import ArtifactError
 from dataprep.hashing import hash64
 from dataprep.shards import ENDS_DOCUMENT, Rows, ShardStage
 from dataprep.text.normalize import compose
+from dataprep.text.pieces import Pieces, keep_pieces
 from dataprep.tokenizers import (
     TAGGED_CORPORA,
     VOCABULARY_FILES,
@@ -89,6 +90,7 @@ def check_texts(
     *,
     stores: Mapping[str, Artifact],
     output: str,
+    pieces: Mapping[int, Pieces],
 ) -> None:
     """Compare sampled rows with the texts of their documents.
 
@@ -97,19 +99,28 @@ def check_texts(
         texts: corpus and text of every document in the sample that could be read.
         stores: token store of each source.
         output: output folder, where the vocabulary is kept.
+        pieces: what stays of the documents that are cut, by id.
     """
     recorded = next(iter(stores.values())).manifest.details["tokenizer"]
     tokenizer = load_recorded_tokenizer(recorded, output_root=output)
     strips = {s: artifact.manifest.config.get("tags") == "strip" for s, artifact in stores.items()}
     names = sample.stage.source_names
     source_of = {int(d): names[int(r.source[0])] for r in sample.rows.values() for d in r.seg_doc}
-    encoded = _encode({d: texts[d] for d in source_of if d in texts}, source_of, strips, tokenizer, findings)
+    cut = {d: _cut(texts[d], pieces.get(d)) for d in source_of if d in texts}
+    encoded = _encode(cut, source_of, strips, tokenizer, findings)
     for number, row in sample.rows.items():
         place = sample.stage.locate(number)
         path = sample.stage.artifact.path(sample.stage.shards[place.shard].path)
         findings.count(rows=1, documents=len(row.seg_doc))
         for problem in _row_problems(row, encoded):
             findings.problem(f"{path}: row {number} of the stage: {problem}")
+
+
+def _cut(document: Text, pieces: Pieces | None) -> Text:
+    corpus, text = document
+    if pieces is None:
+        return document
+    return corpus, keep_pieces(pa.array([text], pa.large_string()), {0: pieces})[0].as_py()
 
 
 def _encode(

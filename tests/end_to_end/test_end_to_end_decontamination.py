@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -16,6 +18,7 @@ from built_tables import Built, read_truth
 
 import mixtures
 from dataprep.report import summarise
+from dataprep.tokenizers import load_tokenizer
 from dataprep.verification import verify_output
 from dataprep.yaml_models import read_yaml
 from pipelines.cli import main
@@ -25,7 +28,7 @@ pytestmark = [pytest.mark.corpus, pytest.mark.vocab]
 CORPORA = ("refinedweb", "redpajama", "pile", "culturax")
 
 MIXTURE = """
-name: clean
+name: {name}
 tokenizer: arcade100k
 holdout_fraction: 0.01
 sources:
@@ -42,6 +45,7 @@ stages:
 decontamination:
   sets: [{{name: planted, path: {path}, fields: [question], id_field: id}}]
   overlap: {{ngram: 8, min_share: 0.7}}
+  action: {action}
 """
 
 
@@ -60,9 +64,26 @@ class Plants:
         return np.array(sorted({document for document, _ in self.items}), np.uint64)
 
 
+@dataclass(frozen=True)
+class Recipes:
+    """Builds mixtures that share their document tables."""
+
+    root: Path
+    corpus: Path
+    vocab: Path
+
+    def build(self, name: str, *, action: str) -> Built:
+        text = MIXTURE.format(name=name, path=self.corpus / "eval" / "benchmark.jsonl", action=action)
+        (self.root / f"{name}.yaml").write_text(text)
+        arguments = [f"--catalog={self.root / 'catalog.yaml'}", f"--data-root={self.corpus}"]
+        arguments += [f"--output={self.root / 'out'}", f"--vocab={self.vocab / 'cl100k_base.tiktoken'}"]
+        assert main(["build", str(self.root / f"{name}.yaml"), *arguments, "--workers=1"]) == 0
+        return Built(self.root / "out", name)
+
+
 @pytest.fixture(scope="module")
-def clean(corpus: Path, vocab: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """A mixture of all corpora that hold planted items; no filter hides one from the search."""
+def recipes(corpus: Path, vocab: Path, tmp_path_factory: pytest.TempPathFactory) -> Recipes:
+    """All corpora that hold planted items; no filter hides one from the search."""
     root = tmp_path_factory.mktemp("clean")
     packaged = read_yaml(mixtures.packaged_path("catalog.yaml"))["corpora"]
     own = {name: packaged[name] | {"filters": "none", "max_bad_ratio": 0.01} for name in CORPORA}
@@ -70,16 +91,21 @@ def clean(corpus: Path, vocab: Path, tmp_path_factory: pytest.TempPathFactory) -
         for subset in entry["subsets"].values():
             subset.pop("filters", None)
     (root / "catalog.yaml").write_text(yaml.safe_dump({"corpora": own}))
-    (root / "clean.yaml").write_text(MIXTURE.format(path=corpus / "eval" / "benchmark.jsonl"))
-    status = main(
-        [
-            *("build", str(root / "clean.yaml"), f"--catalog={root / 'catalog.yaml'}"),
-            *(f"--data-root={corpus}", f"--output={root / 'out'}"),
-            *(f"--vocab={vocab / 'cl100k_base.tiktoken'}", "--workers=1"),
-        ]
-    )
-    assert status == 0
-    return Built(root / "out", "clean")
+    return Recipes(root, corpus, vocab)
+
+
+@pytest.fixture(scope="module")
+def clean(recipes: Recipes) -> Built:
+    """Contaminated documents are removed."""
+    return recipes.build("clean", action="remove")
+
+
+@pytest.fixture(scope="module")
+def cut(recipes: Recipes, clean: Built) -> Built:
+    """Items are cut out of them."""
+    built = recipes.build("cut", action="cut")
+    assert built.record["artifacts"]["documents"] == clean.record["artifacts"]["documents"]
+    return built
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +149,7 @@ def test_all_planted_items_are_found_and_none_invented(clean: Built, plants: Pla
 
 
 def test_a_hit_names_the_raw_row_and_the_words(clean: Built, plants: Plants, corpus: Path) -> None:
-    questions = {
-        item["id"]: item["question"]
-        for item in map(json.loads, (corpus / "eval/benchmark.jsonl").read_text().splitlines())
-    }
+    questions = _questions(corpus)
     ids = {place: row["doc_id"] for place, row in clean.documents.items()}
     texts = _texts_of(clean, plants.contaminated)
     for part in sorted(_contamination(clean).glob("hits/**/*.parquet")):
@@ -166,9 +189,54 @@ def test_contaminated_documents_are_in_no_shard_and_all_others_stay(
     assert len(clean.shard_documents) > 0.25 * len(tokenized), "else it would be chance"
 
 
-def test_the_build_verifies(clean: Built) -> None:
+def test_the_build_verifies(clean: Built, cut: Built) -> None:
     report = verify_output(str(clean.output))
     assert report.ok, report.to_text()
+
+
+def test_what_is_cut_keeps_its_documents_and_no_item(
+    cut: Built, plants: Plants, trainable: set[int], corpus: Path, vocab: Path
+) -> None:
+    tokenized = np.unique(cut.token_documents)
+    gone = np.setdiff1d(np.array(sorted(trainable), np.uint64), tokenized)
+    assert set(gone) <= set(plants.contaminated), "only what held an item may go as a whole"
+    left = np.intersect1d(plants.contaminated, tokenized)
+    assert len(left) > 0.5 * len(plants.contaminated)
+    manifest = cut.manifest(cut.record["artifacts"]["contamination"])
+    assert (manifest["counts"]["cut"], manifest["counts"]["removed"]) == (len(left), len(gone))
+    runs = {run for question in _questions(corpus).values() for run in _runs_of(question)}
+    texts, stored = _texts_of(cut, left), _tokenized_texts(cut, left, vocab)
+    for document in left.tolist():
+        assert runs & _runs_of(texts[document]), "the item was there"
+        assert not runs & _runs_of(stored[document])
+        pieces = stored[document].split("\n\n")
+        assert all(piece in texts[document] for piece in pieces), "and the rest is as it was"
+        assert len(stored[document]) > 200
+    assert "bytes cut out of" in summarise(str(cut.output), cut.mixture).to_text()
+
+
+def _questions(corpus: Path) -> dict[str, str]:
+    lines = (corpus / "eval/benchmark.jsonl").read_text().splitlines()
+    return {item["id"]: item["question"] for item in map(json.loads, lines)}
+
+
+def _runs_of(text: str) -> set[tuple[str, ...]]:
+    """Return the runs of 13 words in a text: the rule as it is written."""
+    words = re.findall(r"\w+", text.lower())
+    return {tuple(words[k : k + 13]) for k in range(len(words) - 12)}
+
+
+def _tokenized_texts(built: Built, wanted: np.ndarray[Any, Any], vocab: Path) -> dict[int, str]:
+    tokenizer = load_tokenizer("arcade100k", vocab_path=str(vocab / "cl100k_base.tiktoken"))
+    texts = {}
+    for relative in built.record["artifacts"]["tokens"].values():
+        for part in sorted((built.output / relative).rglob("bin-*.arrow")):
+            with pa.memory_map(str(part)) as source:
+                table = pa.ipc.open_file(source).read_all()
+            rows = np.isin(table.column("doc_id").to_numpy(), wanted)
+            for row in table.filter(rows).to_pylist():
+                texts[row["doc_id"]] = tokenizer.decode(row["tokens"][:-1])
+    return texts
 
 
 def _texts_of(clean: Built, wanted: np.ndarray[Any, np.dtype[np.uint64]]) -> dict[int, str]:

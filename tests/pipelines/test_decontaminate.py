@@ -12,11 +12,13 @@ import pytest
 from token_documents import Row, doc_id_of, publish_documents
 
 from dataprep.artifacts import Artifact
-from dataprep.decontamination import DecontaminationConfig
-from dataprep.dedup.files import read_arrow
+from dataprep.decontamination import DecontaminationConfig, cut_batch
+from dataprep.dedup.files import read_arrow, write_arrow
 from dataprep.errors import SourceError
 from dataprep.tokenizers import load_tokenizer, train_demo_vocabulary
 from dataprep.verification import verify_output
+from dataprep.verification.contamination import check_contamination
+from dataprep.verification.report import Findings
 from pipelines.decontaminate import decontaminate
 from pipelines.engine import Engine
 from pipelines.token_sources import TokenSource
@@ -167,6 +169,66 @@ def test_what_is_removed_is_not_tokenized(tmp_path: Path, documents: Artifact, a
     before = tokenize(**arguments)
     same = {name: stores[name].folder == before[name].folder for name in stores}
     assert same == {"web": action == "report", "books": True}, "what was not searched stays as it was"
+
+
+def test_what_is_cut_out_is_not_tokenized_and_the_rest_is(tmp_path: Path) -> None:
+    filler = " ".join(f"word{n}" for n in range(60))
+    table = publish_documents(
+        str(tmp_path / "out"), [[Row(f"{filler} {ITEM} {filler}"), Row(f"Too little: {ITEM}"), Row("Clean.")]]
+    )
+    cut = {"window_chars": 0, "min_piece_chars": 50}
+    found = _search(tmp_path, table, _config(tmp_path, action="cut", cut=cut))
+    counts = found.manifest.counts
+    assert [counts[name] for name in ("contaminated", "cut", "removed")] == [2, 1, 1]
+    assert counts["cut_bytes"] == len(f" {ITEM} ")
+    assert counts["removed_bytes"] == len(f"Too little: {ITEM}")
+    (row,) = read_arrow(found.path("cuts/refinedweb/part-00000-0000.arrow")).to_pylist()
+    assert row["doc_id"] == doc_id_of(0, 0)
+    assert list(zip(row["starts"], row["stops"], strict=True)) == [
+        (0, len(filler)),
+        (len(f"{filler} {ITEM} "), len(f"{filler} {ITEM} {filler}")),
+    ]
+    assert verify_output(found.folder).ok
+    vocabulary = str(tmp_path / "arcade-demo.tiktoken")
+    train_demo_vocabulary([f"{ITEM} {filler} {n}" for n in range(300)], vocabulary, 400)
+    tokenizer = load_tokenizer("arcade-demo", vocab_path=vocabulary)
+    stores = tokenize(
+        documents=[table],
+        duplicates=None,
+        contamination=found,
+        sources=[TokenSource("web", "refinedweb", ("web",))],
+        tokenizer=tokenizer,
+        seed=1,
+        holdout_fraction=0.0,
+        output_root=str(tmp_path / "out"),
+        engine=Engine(),
+    )
+    rows = read_arrow(stores["web"].path("all/bin-00000.arrow")).to_pylist()
+    texts = {row["doc_id"]: tokenizer.decode(row["tokens"][:-1]) for row in rows}
+    assert texts == {doc_id_of(0, 0): f"{filler}\n\n{filler}", doc_id_of(0, 2): "Clean."}
+
+
+@pytest.mark.parametrize("change", ["another piece", "another document", "none"])
+def test_verify_sees_a_cut_that_is_none(tmp_path: Path, change: str) -> None:
+    filler = " ".join(f"word{n}" for n in range(60))
+    rows = [Row(f"{filler} {ITEM}"), Row(f"{ITEM} {filler}")]
+    table = publish_documents(str(tmp_path / "out"), [rows])
+    found = _search(tmp_path, table, _config(tmp_path, action="cut", cut={"min_piece_chars": 50}))
+    assert verify_output(found.folder).ok
+    path = found.path("cuts/refinedweb/part-00000-0000.arrow")
+    cuts = read_arrow(path).to_pydict()
+    pieces = [list(zip(*both, strict=True)) for both in zip(cuts["starts"], cuts["stops"], strict=True)]
+    ids = cuts["doc_id"]
+    if change == "another piece":
+        pieces[0] = [(0, len(rows[0].text or ""))]
+    elif change == "another document":
+        ids[1] = doc_id_of(0, 9)
+    else:
+        del ids[1], pieces[1]
+    write_arrow(path, cut_batch(ids, pieces))
+    findings = Findings("contamination", "content")
+    check_contamination(found, findings, damaged=(), corpus=None)
+    assert not findings.to_check().ok
 
 
 def test_duplicates_are_not_searched(tmp_path: Path, documents: Artifact) -> None:
