@@ -78,6 +78,8 @@ def decontaminate(
     Raises:
         SourceError: an evaluation set is not there, or lacks a field.
     """
+    if config.action == "cut" and config.cut is None:
+        config = config.model_copy(update={"cut": CutConfig()})
     searched = {place: rank for place, rank in ranks.items() if config.searches(sources[rank])}
     tables = [read_items(one) for one in config.sets]
     items = pa.concat_tables(tables)
@@ -203,9 +205,8 @@ def search_part(part: _Part) -> dict[str, Any]:
         if matches:
             hits.append(hit_batch(batch, sources, items, matches))
             found.count_hits(batch, sources, [(match.text, match.item) for match in matches])
-            if part.job.config.action == "cut":
-                settings = part.job.config.cut or CutConfig()
-                found.count_cuts(batch, sources, cut_out(text, matches, index, settings))
+            if part.job.config.cut is not None:
+                found.count_cuts(batch, sources, cut_out(text, matches, index, part.job.config.cut))
     files = []
     if hits:
         table = pa.Table.from_batches(hits, schema=HIT_SCHEMA)
