@@ -172,6 +172,12 @@ def test_other_thresholds_are_judged_from_the_stored_scores(chain: Chain, capsys
     assert off["crawl"]["kept_after"] == off["crawl"]["kept_before"]
 
 
+def test_without_thresholds_nothing_changes(chain: Chain, capsys) -> None:
+    capsys.readouterr()
+    assert main(["judge", str(chain.root / "built"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["changed"] == 0
+
+
 def test_another_preset_keeps_the_corpus_s_model(chain: Chain, capsys) -> None:
     same = chain.judged("filters: {pages: none}", capsys)
     for one in same.values():
