@@ -19,6 +19,7 @@ from benchmarks import (
     packing,
     reading,
     tokenization,
+    web_chain,
 )
 from benchmarks.machine import machine, machine_text
 from benchmarks.measuring import Case, run_cases, table
@@ -35,7 +36,7 @@ STAGES: dict[str, tuple[tuple[tuple[Case, ...], tuple[str, ...]], ...]] = {
     "tokenization": ((tokenization.CASES, PROSE + CODE),),
     "packing": ((packing.CASES, PROSE),),
 }
-NAMES = (*STAGES, "loader", "chain")
+NAMES = (*STAGES, "loader", "web-chain", "chain")
 
 
 def main(arguments: list[str]) -> int:
@@ -58,6 +59,12 @@ def main(arguments: list[str]) -> int:
             ]
             print(chain.chain_text(results), flush=True)
             report[name] = [asdict(one) for one in results]
+            continue
+        if name == "web-chain":
+            spec = TextsSpec(options.data_root, WEB, int(options.megabytes * 1e6))
+            chains = web_chain.run_web_chain(spec, vocab=options.vocab)
+            print(web_chain.web_chain_text(chains), flush=True)
+            report[name] = [asdict(one) for one in chains]
             continue
         if name == "loader":
             spec = TextsSpec(options.data_root, PROSE + CODE, int(options.megabytes * 1e6))

@@ -44,7 +44,8 @@ def _compressed(texts: Texts) -> str:
     return _written("redpajama", "common_crawl/2023-06/en_head_0000.jsonl.zst", data)
 
 
-def _parquet(texts: Texts) -> str:
+def parquet_pages(texts: Texts) -> str:
+    """Write texts as a RefinedWeb of one file; return the data root."""
     root = _written("refinedweb", "data/readme", b"")
     count = len(texts)
     table = pa.table(
@@ -73,7 +74,7 @@ def compressed(texts: Texts) -> Run:
 
 def parquet(texts: Texts) -> Run:
     """Parquet with snappy, as RefinedWeb is published."""
-    return _reader("refinedweb", None, _parquet(texts), texts)
+    return _reader("refinedweb", None, parquet_pages(texts), texts)
 
 
 def _reader(corpus: str, subset: str | None, root: str, texts: Texts) -> Run:
@@ -96,7 +97,7 @@ def streamed_json(texts: Texts) -> Run:
 
 def streamed_parquet(texts: Texts) -> Run:
     """The ``datasets`` library, streaming the Parquet file."""
-    path = os.path.join(_parquet(texts), "refinedweb", "data", "train-00000-of-00001.parquet")
+    path = os.path.join(parquet_pages(texts), "refinedweb", "data", "train-00000-of-00001.parquet")
     return _streamed("parquet", path, texts)
 
 
