@@ -18,6 +18,7 @@ from benchmarks import (
     minhash,
     packing,
     reading,
+    shapes,
     tokenization,
     web_chain,
 )
@@ -30,6 +31,7 @@ DATA_ROOT_VARIABLE = "DATAPREP_TEST_CORPUS"
 STAGES: dict[str, tuple[tuple[tuple[Case, ...], tuple[str, ...]], ...]] = {
     "reading": ((reading.CASES, WEB),),
     "ingest": ((ingest.PROSE_CASES, WEB), (ingest.CODE_CASES, CODE)),
+    "shapes": ((shapes.CASES, WEB),),
     "minhash": ((minhash.CASES, PROSE),),
     "deduplication": ((deduplication.CASES, PROSE),),
     "decontamination": ((decontamination.CASES, PROSE),),

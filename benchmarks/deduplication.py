@@ -32,8 +32,17 @@ MEAN_CHANGED_VALUES = 0.1
 
 def deduplication(texts: Texts) -> Run:
     """Exact copies, near-duplicates and clusters of 200,000 documents, in one process."""
+    return _deduplication(texts, new=0.57, near=0.33)
+
+
+def one_cluster(texts: Texts) -> Run:
+    """As many documents that are all near-duplicates of the same text, such as a notice of a licence."""
+    return _deduplication(Texts(texts.column[:1], texts.text_bytes // len(texts)), new=0.0, near=1.0)
+
+
+def _deduplication(texts: Texts, *, new: float, near: float) -> Run:
     folder = tempfile.mkdtemp(prefix="dataprep-benchmark-")
-    table = _publish_signatures(texts, folder)
+    table = _publish_signatures(texts, folder, new=new, near=near)
 
     def run() -> Amount:
         result = deduplicate(
@@ -53,7 +62,7 @@ def deduplication(texts: Texts) -> Run:
     return run
 
 
-def _publish_signatures(texts: Texts, folder: str) -> Artifact:
+def _publish_signatures(texts: Texts, folder: str, *, new: float, near: float) -> Artifact:
     config = SignatureConfig()
     originals = sign(
         texts.column,
@@ -67,7 +76,7 @@ def _publish_signatures(texts: Texts, folder: str) -> Artifact:
     rng = np.random.default_rng(1)
     entries = []
     for number in range(NUM_DOCUMENTS // DOCUMENTS_PER_PART):
-        part = _changed(originals, rng, config, number)
+        part = _changed(originals, rng, config, number, new=new, near=near)
         stem = f"part-{number:05d}-0000"
         write_arrow(storage.join(table_folder, f"signatures/{stem}.arrow"), part)
         storage.write_bytes(storage.join(table_folder, f"{stem}.parquet"), b"")
@@ -85,12 +94,18 @@ def _publish_signatures(texts: Texts, folder: str) -> Artifact:
 
 
 def _changed(
-    originals: pa.RecordBatch, rng: np.random.Generator, config: SignatureConfig, number: int
+    originals: pa.RecordBatch,
+    rng: np.random.Generator,
+    config: SignatureConfig,
+    number: int,
+    *,
+    new: float,
+    near: float,
 ) -> pa.RecordBatch:
     rows = rng.integers(0, originals.num_rows, DOCUMENTS_PER_PART)
     batch = originals.take(pa.array(rows))
     kind = rng.random(DOCUMENTS_PER_PART)
-    is_new, is_near = kind < 0.57, (kind >= 0.57) & (kind < 0.9)
+    is_new, is_near = kind < new, (kind >= new) & (kind < new + near)
     changes = np.where(is_new, 1.0, np.where(is_near, MEAN_CHANGED_VALUES, 0.0))
     signatures = fixed_lists(batch.column("signature"))
     noise = rng.integers(0, 1 << 32, signatures.shape, dtype=np.uint32)
@@ -113,4 +128,7 @@ def _changed(
     return pa.record_batch([columns[name] for name in schema.names], schema=schema)
 
 
-CASES = (Case("deduplicate 200,000 documents", deduplication, max_bytes=8_000_000),)
+CASES = (
+    Case("deduplicate 200,000 documents", deduplication, max_bytes=8_000_000),
+    Case("the same number in one cluster", one_cluster, max_bytes=8_000_000),
+)
