@@ -21,7 +21,7 @@ from dataprep.classifier.fasttext_format import write_as_fasttext
 from dataprep.classifier.texts import InputFile, list_inputs, read_texts
 from dataprep.errors import BuildError, ConfigError, MissingExtraError, SourceError
 from dataprep.model_files import MAX_CHARS
-from dataprep.signals.quality import description_path, load_fasttext
+from dataprep.signals.quality import DESCRIPTION_KIND, description_path, load_fasttext
 from dataprep.text.single_line import LABEL_PREFIX
 from dataprep.yaml_models import Frozen
 
@@ -207,7 +207,7 @@ def _description(
     digest: str,
 ) -> dict[str, Any]:
     return {
-        "kind": "fasttext-classifier",
+        "kind": DESCRIPTION_KIND,
         "format_version": FORMAT_VERSION,
         "model": {"size_bytes": size_bytes, "sha256": digest, "labels": [POSITIVE, NEGATIVE]},
         "preparation": {

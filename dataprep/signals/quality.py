@@ -17,6 +17,9 @@ from dataprep.model_files import QualityModel
 from dataprep.signals.batch import Measured, TextBatch
 from dataprep.text.single_line import LABEL_PREFIX, single_line
 
+DESCRIPTION_KIND = "fasttext-classifier"
+"""The kind of sealed JSON that lies beside a model that was trained here."""
+
 _ALL_LABELS = -1
 _NO_THRESHOLD = -1.0
 """Also keeps labels whose probability a hierarchical softmax finds to be nearly 0."""
@@ -71,15 +74,25 @@ class QualitySignals(QualityModel):
 
     def _check_preparation(self) -> None:
         """Compare with what ``dataprep train-classifier`` wrote beside its model."""
-        description = description_path(self.model)
-        if not storage.exists(description):
+        place = description_path(self.model)
+        if not _is_description(place):
             return
-        trained = read_sealed_json(description).get("preparation", {}).get("lower_case")
-        if trained not in (None, self.lower_case):
+        described = read_sealed_json(place)
+        if described["model"]["sha256"] != self.pinned().sha256:
+            raise ConfigError(
+                f"{place} describes another model than {self.model}, which was written later: remove it if "
+                "that model is yours, or train again"
+            )
+        trained = described["preparation"]["lower_case"]
+        if trained != self.lower_case:
             raise ConfigError(
                 f"quality model {self.model} was trained with lower_case: {str(trained).lower()} "
-                f"({description}): say so here, too"
+                f"({place}): say so here, too"
             )
+
+
+def _is_description(place: str) -> bool:
+    return storage.exists(place) and f'"kind": "{DESCRIPTION_KIND}"'.encode() in storage.read_bytes(place)
 
 
 def description_path(model: str) -> str:

@@ -108,6 +108,16 @@ def test_a_model_that_changes_is_refused(model: Path, tmp_path: Path) -> None:
         _scores(pinned, "good")
 
 
+def test_a_description_of_another_model_is_not_believed(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "q.bin"
+    path.write_bytes(model.read_bytes()[:-1] + b"\x01")
+    (tmp_path / "q.bin.json").write_bytes(Path(f"{model}.json").read_bytes())
+    with pytest.raises(ConfigError, match=r"q.bin.json describes another model than .*q.bin"):
+        QualitySignals(model=str(path), label=POSITIVE).check()
+    (tmp_path / "q.bin.json").write_text('{"something": "of the user"}')
+    QualitySignals(model=str(path), label=POSITIVE).check()
+
+
 def test_a_remote_model_is_copied_and_read_once(model: Path, tmp_path: Path, monkeypatch) -> None:
     import fsspec
 
