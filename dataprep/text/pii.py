@@ -31,7 +31,6 @@ from dataprep.kernels import (
     trailing_zeros,
     write,
 )
-from dataprep.text.characters import character_table
 from dataprep.text.edited import KIND, ROW, START, STOP, Edited, EditInput
 from dataprep.text.pii_addresses import domain_end, ipv4_at, ipv6_at, local_start
 from dataprep.text.pii_keys import (
@@ -103,7 +102,7 @@ class Pii(Frozen):
 
     def apply(self, column: pa.LargeStringArray) -> Edited:
         """Return the redacted texts; ``num_redactions`` counts the matches of each."""
-        source, table = EditInput.of(column), character_table()
+        source = EditInput.of(column)
         keys, classes = key_table(PII_KINDS), byte_classes()
         wanted = np.array([kind in self.kinds for kind in PII_KINDS], np.bool_)
         pieces = source.room_for_pieces(source.num_bytes // _SHORTEST + 1)
@@ -117,8 +116,6 @@ class Pii(Frozen):
             keys.prefixes,
             keys.forms,
             keys.by_anchor,
-            table.first,
-            table.blocks,
             pieces,
         )
         pieces = pieces[:count]
@@ -200,7 +197,7 @@ def number_at(data: Any, i: int, barrier: int, stop: int, wanted: Any, classes: 
 @subroutine
 def match_at(
     data: Any, i: int, barrier: int, stop: int, wanted: Any, classes: Any, prefixes: Any, forms: Any,
-    by_anchor: Any, first: Any, blocks: Any,
+    by_anchor: Any,
 ) -> Any:  # fmt: skip
     """Return kind, start and end of the match that the byte at ``i`` gives a hint of; kind -1 for none."""
     byte = data[i]
@@ -208,9 +205,9 @@ def match_at(
         return number_at(data, i, barrier, stop, wanted, classes)
     if byte == 0x40:
         if wanted[_EMAIL]:
-            start = local_start(data, i, barrier, classes, first, blocks)
+            start = local_start(data, i, barrier, classes)
             if start < i:
-                end = domain_end(data, i + 1, stop, classes, first, blocks)
+                end = domain_end(data, i + 1, stop, classes)
                 if end > 0:
                     return int64(_EMAIL), int64(start), end
         return int64(-1), int64(i), int64(i)
@@ -239,18 +236,16 @@ def match_at(
     read("uint8"),
     read("int64", 2),
     read("int64", 2),
-    read("uint16"),
-    read("uint16"),
     write("int64", 2),
 )
 def find_pii(
     data: Any, offsets: Any, present: Any, wanted: Any, triggers: Any, classes: Any, prefixes: Any,
-    forms: Any, by_anchor: Any, first: Any, blocks: Any, pieces: Any,
+    forms: Any, by_anchor: Any, pieces: Any,
 ) -> Any:  # fmt: skip
     """Write all matches, in order and without overlap, to ``pieces``; return how many there are."""
     data, wanted, triggers, classes = borrowed(data), borrowed(wanted), borrowed(triggers), borrowed(classes)
     prefixes, forms, by_anchor = borrowed(prefixes), borrowed(forms), borrowed(by_anchor)
-    first, blocks, pieces = borrowed(first), borrowed(blocks), borrowed(pieces)
+    pieces = borrowed(pieces)
     count = int64(0)
     for row in range(len(offsets) - 1):
         origin, stop = int64(offsets[row]), int64(offsets[row + 1])
@@ -267,9 +262,7 @@ def find_pii(
             if not triggers[data[i]]:
                 i += 1
                 continue
-            kind, start, end = match_at(
-                data, i, barrier, stop, wanted, classes, prefixes, forms, by_anchor, first, blocks
-            )
+            kind, start, end = match_at(data, i, barrier, stop, wanted, classes, prefixes, forms, by_anchor)
             if kind >= 0:
                 pieces[count, ROW], pieces[count, KIND] = row, kind
                 pieces[count, START], pieces[count, STOP] = start - origin, end - origin

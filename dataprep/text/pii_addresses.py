@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 
 from dataprep.kernels import int64, subroutine
-from dataprep.text.characters import ALPHA
-from dataprep.text.pii_keys import ALNUM, DASH, DIGIT, HEX, LETTER, LOCAL, WORD, before, lowest
-from dataprep.text.utf8 import bits_of, decode, previous
+from dataprep.text.pii_keys import ALNUM, DASH, DIGIT, HEX, LETTER, LOCAL, WORD, before, is_latin, lowest
+from dataprep.text.utf8 import decode, previous
 
 _DOT, _DASH, _COLON, _SLASH, _LESS = 0x2E, 0x2D, 0x3A, 0x2F, 0x3C
 _LONGEST_LOCAL, _LONGEST_DOMAIN, _LONGEST_TLD = 64, 255, 24
-_FIRST_LATIN, _LAST_LATIN = 0xC0, 0x24F
 _FIRST_LARGE_OCTET = 64
 
 _NO_TLDS = np.frombuffer(
-    b"png jpg jpeg gif svg webp bmp ico css js html htm php pdf txt xml json exe dll ", np.uint8
+    b"png jpg jpeg gif svg webp bmp ico css js html htm php pdf txt xml json exe dll service conf socket "
+    b"mount timer slice disable ",
+    np.uint8,
 )
-"""Endings of file names (``logo@2x.png``), a space behind each; none is a top-level domain."""
+"""Endings of file names (``logo@2x.png``, ``user@1000.service``), a space behind each; none is a top-level
+domain."""
 
 SPECIAL_IPV4 = (
     ("0.0.0.0", 8), ("10.0.0.0", 8), ("100.64.0.0", 10), ("127.0.0.0", 8), ("169.254.0.0", 16),
@@ -169,14 +170,7 @@ def ipv6_at(data: Any, i: int, barrier: int, stop: int, classes: Any) -> Any:
 
 
 @subroutine
-def is_latin_letter(code_point: int, first: Any, blocks: Any) -> bool:
-    """Return whether a character is a letter of the Latin script with a mark, as in names of people."""
-    latin = _FIRST_LATIN <= code_point <= _LAST_LATIN
-    return latin and bits_of(code_point, first, blocks) & ALPHA != 0
-
-
-@subroutine
-def local_start(data: Any, at: int, barrier: int, classes: Any, first: Any, blocks: Any) -> Any:
+def local_start(data: Any, at: int, barrier: int, classes: Any) -> Any:
     """Return where the part of an address before its ``@`` begins; ``at`` where there is none."""
     i, chars, low = at, 0, lowest(barrier)
     while i > low and chars < _LONGEST_LOCAL:
@@ -187,7 +181,7 @@ def local_start(data: Any, at: int, barrier: int, classes: Any, first: Any, bloc
                 break
         else:
             place = previous(data, i, low)
-            if not is_latin_letter(decode(data, place, i)[0], first, blocks):
+            if not is_latin(decode(data, place, i)[0]):
                 break
         i = place
         chars += 1
@@ -213,7 +207,7 @@ def is_file_ending(data: Any, start: int, stop: int) -> bool:
 
 
 @subroutine
-def domain_end(data: Any, i: int, stop: int, classes: Any, first: Any, blocks: Any) -> Any:
+def domain_end(data: Any, i: int, stop: int, classes: Any) -> Any:
     """Return the end of the domain at byte ``i``, -1 where none with a top-level domain of letters stands."""
     stop = min(stop, i + _LONGEST_DOMAIN)
     end, label, labels = int64(-1), i, 0
@@ -229,7 +223,7 @@ def domain_end(data: Any, i: int, stop: int, classes: Any, first: Any, blocks: A
                 place += 1
             else:
                 code_point, after = decode(data, place, stop)
-                if not is_latin_letter(code_point, first, blocks):
+                if not is_latin(code_point):
                     break
                 place = after
             chars += 1

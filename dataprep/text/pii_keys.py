@@ -24,6 +24,8 @@ WORD = ALNUM | UNDERSCORE
 TOKEN = WORD | DASH
 
 LONGEST_KEY = 512
+_FIRST_LATIN, _LAST_LATIN = 0xC0, 0x24F
+_SIGNS = (0xD7, 0xF7)
 _LONGEST_LABEL = 40
 _JWT_PART = 10
 
@@ -118,22 +120,33 @@ def byte_classes() -> npt.NDArray[np.uint8]:
 
 
 @subroutine
+def lowest(barrier: int) -> Any:
+    """Return the first byte that a match may begin at."""
+    return -1 - barrier if barrier < 0 else barrier
+
+
+@subroutine
+def is_latin(code_point: int) -> bool:
+    """Return whether a character is a Latin letter with a mark: all of U+00C0 to U+024F but two signs."""
+    return _FIRST_LATIN <= code_point <= _LAST_LATIN and code_point not in _SIGNS
+
+
+@subroutine
 def before(data: Any, i: int, barrier: int) -> Any:
     """Return the byte before ``i``: a line feed at the start of a text, ``>`` behind a placeholder.
 
     ``barrier`` is where the text begins, or where the last match ended: there a placeholder will end. With
     ``>`` in its place, what stands behind it is judged now as it would be in the new text. A text's start
-    is marked by a barrier of ``-1 - start``.
+    is marked by a barrier of ``-1 - start``. A Latin letter with a mark, as addresses may hold, is an ``a``.
     """
-    if barrier < 0:
-        return int64(0x0A) if i == -1 - barrier else int64(data[i - 1])
-    return int64(0x3E) if i == barrier else int64(data[i - 1])
-
-
-@subroutine
-def lowest(barrier: int) -> Any:
-    """Return the first byte that a match may begin at."""
-    return -1 - barrier if barrier < 0 else barrier
+    if i == lowest(barrier):
+        return int64(0x0A if barrier < 0 else 0x3E)
+    byte = int64(data[i - 1])
+    if byte >= 0x80 and 0xC3 <= data[i - 2] <= 0xC9:
+        code_point = (int64(data[i - 2]) & 0x1F) << 6 | (byte & 0x3F)
+        if is_latin(code_point):
+            return int64(0x61)
+    return byte
 
 
 @subroutine

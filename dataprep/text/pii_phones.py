@@ -24,7 +24,8 @@ from dataprep.kernels import int64, subroutine
 from dataprep.text.pii_keys import ALNUM, DIGIT, WORD, before, lowest
 
 _SPACE, _DASH, _DOT, _SLASH, _PLUS, _OPEN, _CLOSE, _COLON = 0x20, 0x2D, 0x2E, 0x2F, 0x2B, 0x28, 0x29, 0x3A
-_MOST_DIGITS, _LONGEST = 15, 40
+_COMMA, _AT = 0x2C, 0x40
+_MOST_DIGITS, _MOST_TRUNK_DIGITS, _LONGEST = 15, 11, 40
 
 _COUNTRY_CODES = (
     "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 "
@@ -72,13 +73,15 @@ def ends_here(data: Any, i: int, stop: int, classes: Any) -> bool:
     """Return whether a number may end at byte ``i``: nothing is glued to it, and it does not go on."""
     if i >= stop:
         return True
-    if classes[data[i]] & WORD:
+    if classes[data[i]] & WORD or data[i] == _AT:
         return False
     following = int64(data[i + 1]) if i + 1 < stop else int64(0x0A)
     if data[i] == _DASH:
         return not (classes[following] & ALNUM or following == 0x3C)
-    goes_on = data[i] in (_DOT, 0x2C, _SLASH, _COLON)  # a comma too
-    return not (goes_on and classes[following] & DIGIT)
+    if data[i] == _DOT:
+        return not classes[following] & DIGIT
+    # What begins with a digit there may itself be redacted: then its placeholder will stand there.
+    return data[i] not in (_COMMA, _SLASH, _COLON) or not (classes[following] & DIGIT or following == 0x3C)
 
 
 @subroutine
@@ -117,9 +120,9 @@ def nanp_start(data: Any, start: int, barrier: int, classes: Any) -> Any:
         far = before(data, start - 2, barrier)
         if far == _PLUS:
             return int64(-1)  # the international form was asked first
-        if not classes[far] & WORD and far not in (_DASH, _DOT, _SLASH, 0x2C, 0x24):
+        if not classes[far] & WORD and far not in (_DASH, _DOT, _SLASH, _COMMA, 0x24):
             return int64(start - 2)
-    if classes[left] & WORD or left in (_DASH, _DOT, _SLASH, _PLUS, _CLOSE, 0x2C, 0x23, 0x24, 0x3D):
+    if classes[left] & WORD or left in (_DASH, _DOT, _SLASH, _PLUS, _CLOSE, _COMMA, 0x23, 0x24, 0x3D):
         return int64(-1)
     return int64(start)
 
@@ -191,15 +194,15 @@ def trunk_end(data: Any, i: int, stop: int, classes: Any, bracket: int) -> Any:
     while True:
         start = space_at(data, end, stop)
         after = digits_after(data, start, stop, classes)
-        if start == end or after == start or (after < stop and classes[data[after]] & WORD):
+        if start == end or after == start or digits + after - start > _MOST_TRUNK_DIGITS:
+            break
+        if after < stop and (classes[data[after]] & WORD or data[after] == _AT):
             break
         digits += after - start
         longest = max(longest, after - start)
         groups += 1
         end = after
-        if digits > 11:
-            return int64(-1)
-    right = groups > 2 and longest > 2 and 10 <= digits <= 11
+    right = groups > 2 and longest > 2 and digits >= _MOST_TRUNK_DIGITS - 1
     return int64(end) if right and ends_here(data, end, stop, classes) else int64(-1)
 
 
@@ -304,7 +307,7 @@ def closes(data: Any, i: int, stop: int) -> bool:
 def trunk_may_begin(data: Any, start: int, barrier: int, classes: Any) -> bool:
     """Return whether a number with a trunk zero may begin at a byte: no other number goes on there."""
     left = before(data, start, barrier)
-    if classes[left] & WORD or left in (_DASH, _DOT, _SLASH, _PLUS, _CLOSE, 0x2C, 0x23, 0x24, 0x3D):
+    if classes[left] & WORD or left in (_DASH, _DOT, _SLASH, _PLUS, _CLOSE, _COMMA, 0x23, 0x24, 0x3D):
         return False
     if left == _SPACE and start - 1 >= lowest(barrier):
         return not classes[before(data, start - 1, barrier)] & DIGIT

@@ -22,7 +22,11 @@ CLASSES = {
     ALNUM | DASH: "A-Za-z0-9-",
     TOKEN | DOT: "A-Za-z0-9_.-",
 }
-FILES = re.split(" ", "png jpg jpeg gif svg webp bmp ico css js html htm php pdf txt xml json exe dll")
+FILES = re.split(
+    " ",
+    "png jpg jpeg gif svg webp bmp ico css js html htm php pdf txt xml json exe dll service conf socket "
+    "mount timer slice disable",
+)
 KEYWORDS = re.split(
     " ",
     "tel phone telephone telefon telefono teléfono telefone telefoon fon fax telefax tél mobile mobil móvil "
@@ -44,7 +48,7 @@ def is_word(c: str) -> bool:
 def before(text: str, i: int, barrier: int) -> str:
     if i == barrier > 0:
         return ">"
-    return "\n" if i == 0 else text[i - 1]
+    return "\n" if i == 0 else "a" if latin(text[i - 1]) else text[i - 1]
 
 
 def follows(text: str, i: int, step: int = 0) -> str:
@@ -140,11 +144,12 @@ def ends_here(text: str, i: int) -> bool:
     c, following = follows(text, i), follows(text, i, 1)
     if i >= len(text):
         return True
-    if is_word(c):
+    if is_word(c) or c == "@":
         return False
     if c == "-":
         return not ((following.isascii() and following.isalnum()) or following == "<")
-    return not (c in ".,/:" and following.isascii() and following.isdigit())
+    digit = following.isascii() and following.isdigit()
+    return not ((c == "." and digit) or (c in ",/:" and (digit or following == "<")))
 
 
 def may_begin(text: str, i: int, barrier: int, refused: str) -> bool:
@@ -227,11 +232,11 @@ def trunk(text: str, i: int, barrier: int) -> tuple[int, int] | None:
     if head is None:
         return None
     end, groups = head.end(), []
-    while match := re.compile(r"[ \u00a0]([0-9]{1,16})(?![0-9A-Za-z_])").match(text, end):
+    while match := re.compile(r"[ \u00a0]([0-9]{1,16})(?![0-9A-Za-z_@])").match(text, end):
+        if sum(map(len, groups)) + len(match.group(1)) + len(head.group().rstrip(")")) > 11:
+            break
         groups.append(match.group(1))
         end = match.end()
-        if sum(map(len, groups)) + len(head.group().rstrip(")")) > 11:
-            return None
     total = sum(map(len, groups)) + len(head.group().rstrip(")"))
     enough = len(groups) + bracket >= 2 and max(map(len, groups), default=0) > 2
     if not enough or not 10 <= total <= 11 or not ends_here(text, end):
