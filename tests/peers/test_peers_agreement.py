@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 from pathlib import Path
@@ -24,7 +25,7 @@ pytestmark = [
     pytest.mark.timeout(1800),
 ]
 
-PER_STRATUM = int(os.environ.get("DATAPREP_PEERS_DOCUMENTS", "200"))
+PER_STRATUM = int(os.environ.get("DATAPREP_PEERS_DOCUMENTS", "300"))
 """Documents of each corpus or language; 0 for all."""
 MAX_BYTES = 60_000
 MIN_AGREEMENT = {ENGLISH: 0.99}
@@ -41,10 +42,25 @@ def _compared(text: str, language: str = ENGLISH) -> Comparison:
     return compare([_document(text, language)])
 
 
-@pytest.fixture(scope="session")
-def comparison(corpus: Path) -> Comparison:
-    documents = draw_documents(str(corpus), per_stratum=PER_STRATUM or None, max_bytes=MAX_BYTES)
-    return compare(documents)
+@functools.cache
+def _drawn(folder: str) -> list[Document]:
+    return draw_documents(folder, per_stratum=PER_STRATUM or None, max_bytes=MAX_BYTES)
+
+
+@functools.cache
+def _compared_in(language: str, folder: str) -> Comparison:
+    return compare([document for document in _drawn(folder) if document.language == language])
+
+
+@pytest.fixture
+def comparison(corpus: Path, language: str) -> Comparison:
+    return _compared_in(language, str(corpus))
+
+
+def each_language(*languages: str) -> pytest.MarkDecorator:
+    """Run a test for each language; processes share the work by language, so that each is compared once."""
+    marked = [pytest.param(one, marks=pytest.mark.xdist_group(f"peers-{one}")) for one in languages]
+    return pytest.mark.parametrize("language", marked)
 
 
 def test_plain_prose_is_judged_alike_by_every_filter() -> None:
@@ -150,26 +166,28 @@ def test_datatrove_judges_urls_by_the_lists_that_it_is_given() -> None:
 @pytest.mark.corpus
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILTERS)
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_language(*LANGUAGES)
 def test_decisions_and_reasons_agree(comparison: Comparison, name: str, language: str) -> None:
     wanted = MIN_AGREEMENT.get(language, MIN_AGREEMENT_ELSEWHERE)
     differing = [
         (one.document.place, one.ours, one.theirs, one.cause)
         for one in comparison.differences
-        if one.filter == name and one.document.language == language
+        if one.filter == name
     ]
     assert comparison.agreement(name, [language]) >= wanted, differing
 
 
 @pytest.mark.corpus
 @pytest.mark.slow
-def test_no_difference_is_left_unexplained(comparison: Comparison) -> None:
-    assert comparison.num_documents(LANGUAGES) >= 100
+@each_language(*LANGUAGES)
+def test_no_difference_is_left_unexplained(comparison: Comparison, language: str) -> None:
+    assert comparison.num_documents([language]) >= 100
     assert [one for one in comparison.differences if one.cause == Cause.UNEXPLAINED] == []
 
 
 @pytest.mark.corpus
 @pytest.mark.slow
+@each_language(ENGLISH)
 def test_edge_cases_are_among_the_documents(comparison: Comparison) -> None:
     assert sum(comparison.blank.values()) >= len(FILTERS)
     texts = [one.document.text for one in comparison.decisions if one.filter == FILTERS[0]]
@@ -179,6 +197,7 @@ def test_edge_cases_are_among_the_documents(comparison: Comparison) -> None:
 
 @pytest.mark.corpus
 @pytest.mark.slow
+@each_language(*LANGUAGES)
 def test_the_page_names_every_difference(comparison: Comparison) -> None:
     text = page(comparison, command="COMMAND", sample="SAMPLE")
     assert all(f"`{name}`" in text for name in FILTERS)
