@@ -157,10 +157,10 @@ class BatchReader(Iterator[Batch]):
         return self.state(), self._worker_at(self._behind)
 
     def counters(self) -> dict[str, Any]:
-        """Return sums since this reader was made, and the stream's tokens by source.
+        """Return sums since this reader was made, and the stream's tokens by source: always the same keys.
 
-        ``wait_seconds`` is what the trainer waited, ``read_seconds`` what the threads worked,
-        ``ready_steps`` how many global batches wait for the trainer now.
+        ``batches`` and ``rows`` are those handed out, ``ready_steps`` is how many global batches
+        wait for the trainer now; ``loader.counters.COUNTERS`` explains the others.
         """
         results = [] if self._machine is None else self._machine.results.ready()
         tokens = dict(zip(self._stream.sources, self._tally.counts()[1].tolist()))

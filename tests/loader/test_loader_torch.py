@@ -50,6 +50,21 @@ def test_workers_change_nothing(
     assert rows_of(data_loader(dataset_of(stream), num_workers=num_workers)) == reference
 
 
+@pytest.mark.parametrize(("world_size", "num_workers"), [(1, 3), (3, 2), (4, 3), (8, 1)])
+def test_ranks_with_workers_read_every_row_once_and_in_order(
+    stream: TokenStream, world_size: int, num_workers: int
+) -> None:
+    with stream.batches(24) as batches:
+        expected = [(batch.stage_index, batch.row_numbers.tolist()) for batch in batches]
+    steps: dict[int, tuple[int, list[int]]] = {}
+    for rank in range(world_size):
+        dataset = dataset_of(stream, rank=rank, world_size=world_size, micro_batch_rows=1)
+        for batch in data_loader(dataset, num_workers=num_workers):
+            _, rows = steps.setdefault(batch["step"], (batch["stage"], []))
+            rows += batch["row_numbers"].tolist()
+    assert [steps[step] for step in range(len(expected))] == expected
+
+
 def test_workers_may_be_spawned(stream: TokenStream, reference: list[tuple[int, list[int]]]) -> None:
     loader = data_loader(dataset_of(stream), num_workers=2, multiprocessing_context="spawn")
     assert rows_of(loader) == reference
