@@ -43,9 +43,11 @@ def measured(texts: list[str | None], **batch: object) -> dict[str, np.ndarray]:
 @given(st.lists(texts, max_size=6))
 @example(["/*", "/* */", "/**/ x", '"""doc"""', '"""doc\nmore"""\nx', "<!-- a\n-->\nb", "* a\n*b\n*"])
 @example(["x\n" * 9 + "auto-generated", "x\n" * 10 + "auto-generated", "<reponame>x\nauto-generated"])
+@example(["<filename>a.py\na"])
 @example(texts=["true1", "node", "None, null", '[1, true, "x"]', "Null", "fake"])
 def test_equals_the_reference(texts: list[str]) -> None:
-    signals = measured(list(texts), subset="json")
+    # The raw row's path says that it is data, whatever a tag in the text says.
+    signals = measured(list(texts), meta=pa.array(['{"path": "a.json"}'] * len(texts), pa.string()))
     for row, text in enumerate(texts):
         for name, value in code_signals(text, kind="data").items():
             got = signals[name][row]
