@@ -36,7 +36,7 @@ from dataprep.text.pii_addresses import domain_end, ipv4_at, ipv6_at, local_star
 from dataprep.text.pii_keys import (
     DIGIT,
     KEY_FORMS,
-    before,
+    WORD,
     byte_classes,
     jwt_at,
     key_at,
@@ -44,7 +44,7 @@ from dataprep.text.pii_keys import (
     lowest,
     private_key_end,
 )
-from dataprep.text.pii_phones import digits_after, phone_at
+from dataprep.text.pii_phones import phone_at
 from dataprep.yaml_models import Frozen
 
 PiiKind = Literal[
@@ -112,6 +112,7 @@ class Pii(Frozen):
             source.present,
             wanted,
             _triggers(),
+            _key_pairs(),
             classes,
             keys.prefixes,
             keys.forms,
@@ -144,14 +145,30 @@ _FROM_UNDERSCORE, _BEHIND_UNDERSCORE = np.uint64(0x2121212121212121), np.uint64(
 _FROM_Z, _BEHIND_Z = np.uint64(0x0606060606060606), np.uint64(0x0505050505050505)
 
 
+_NUMBER, _AT, _KEY = 1, 2, 3
+"""What a byte may be a hint of."""
+_MAYBE_IPV4, _MAYBE_IPV6, _MAYBE_PHONE = 1, 2, 4
+
+
 @functools.cache
-def _triggers() -> npt.NDArray[np.bool_]:
-    """Return bool[256]: the bytes at which the search stops to look around."""
-    triggers = np.zeros(256, np.bool_)
-    triggers[list(b"@-J0123456789")] = True
-    triggers[[ord(form.prefix[form.anchor]) for form in KEY_FORMS]] = True
+def _triggers() -> npt.NDArray[np.uint8]:
+    """Return uint8[256]: at which bytes the search stops to look around, and for what."""
+    triggers = np.zeros(256, np.uint8)
+    triggers[[ord("-"), ord("J"), *(ord(form.prefix[form.anchor]) for form in KEY_FORMS)]] = _KEY
+    triggers[list(b"0123456789")] = _NUMBER
+    triggers[ord("@")] = _AT
     assert all(0x2D <= b <= 0x40 or 0x47 <= b <= 0x4B or b in (0x5F, 0x7A) for b in np.flatnonzero(triggers))
     return triggers
+
+
+@functools.cache
+def _key_pairs() -> npt.NDArray[np.bool_]:
+    """Return bool[256, 256]: the two bytes up to the anchor of a form of keys, or of a JSON web token."""
+    pairs = np.zeros((256, 256), np.bool_)
+    pairs[ord("y"), ord("J")] = True
+    for form in KEY_FORMS:
+        pairs[ord(form.prefix[form.anchor - 1]), ord(form.prefix[form.anchor])] = True
+    return pairs
 
 
 @inlined
@@ -165,52 +182,65 @@ def maybe_triggers(word: Any) -> Any:
     return found & ~word & _HIGH_BITS
 
 
-@subroutine
-def number_at(data: Any, i: int, barrier: int, stop: int, wanted: Any, classes: Any) -> Any:
-    """Return kind, start and end of what begins with the run of digits at byte ``i``; kind -1 for none.
+@inlined
+def number_hints(data: Any, i: int, run: int, barrier: int, stop: int, classes: Any) -> int:
+    """Return what the run of digits from byte ``i`` to ``run`` may begin: for most numbers, nothing.
 
-    Most numbers are none of these, which is seen from a few bytes around them.
+    Everything that counts needs one of these marks beside its first digits.
     """
-    run = digits_after(data, i, stop, classes)
+    low = lowest(barrier)
+    if i > low and classes[data[i - 1]] & WORD:
+        return 0
+    hints = 0
     behind = int64(data[run]) if run < stop else int64(0x0A)
-    if wanted[_IPV4] and behind == 0x2E and run - i <= 3:
+    if behind == 0x2E and run - i <= 3:
+        hints |= _MAYBE_IPV4
+    if data[i] in (0x32, 0x33) and i + 4 < stop and data[i + 4] == 0x3A:
+        hints |= _MAYBE_IPV6
+    maybe = data[i] == 0x30 or (run - i == 3 and behind in (0x2D, 0x2E))
+    if i > low:
+        left = data[i - 1]
+        maybe = maybe or left in (0x2B, 0x28, 0x3A, 0x2E)  # + ( : .
+        maybe = maybe or (left == 0x20 and i - 1 > low and data[i - 2] in (0x3A, 0x2E))
+    return hints | _MAYBE_PHONE if maybe else hints
+
+
+@subroutine
+def number_at(data: Any, i: int, hints: int, barrier: int, stop: int, wanted: Any, classes: Any) -> Any:
+    """Return kind, start and end of what begins with the run of digits at byte ``i``; kind -1 for none."""
+    if wanted[_IPV4] and hints & _MAYBE_IPV4:
         end = ipv4_at(data, i, barrier, stop, classes)
         if end > 0:
             return int64(_IPV4), int64(i), end
-    if wanted[_IPV6] and data[i] in (0x32, 0x33) and i + 4 < stop and data[i + 4] == 0x3A:
+    if wanted[_IPV6] and hints & _MAYBE_IPV6:
         end = ipv6_at(data, i, barrier, stop, classes)
         if end > 0:
             return int64(_IPV6), int64(i), end
-    if wanted[_PHONE]:
-        left = before(data, i, barrier)
-        maybe = data[i] == 0x30 or left in (0x2B, 0x28, 0x3A, 0x2E)  # + ( : .
-        maybe = maybe or (run - i == 3 and behind in (0x2D, 0x2E))
-        if not maybe and left == 0x20 and i - 1 > lowest(barrier):
-            maybe = data[i - 2] in (0x3A, 0x2E)
-        if maybe:
-            start, end = phone_at(data, i, barrier, stop, classes)
-            if end > 0:
-                return int64(_PHONE), start, end
+    if wanted[_PHONE] and hints & _MAYBE_PHONE:
+        start, end = phone_at(data, i, barrier, stop, classes)
+        if end > 0:
+            return int64(_PHONE), start, end
     return int64(-1), int64(i), int64(i)
 
 
 @subroutine
-def match_at(
+def email_at(data: Any, at: int, barrier: int, stop: int, classes: Any) -> Any:
+    """Return kind, start and end of the e-mail address around the ``@`` at a byte; kind -1 for none."""
+    start = local_start(data, at, barrier, classes)
+    if start < at:
+        end = domain_end(data, at + 1, stop, classes)
+        if end > 0:
+            return int64(_EMAIL), int64(start), end
+    return int64(-1), int64(at), int64(at)
+
+
+@subroutine
+def secret_at(
     data: Any, i: int, barrier: int, stop: int, wanted: Any, classes: Any, prefixes: Any, forms: Any,
     by_anchor: Any,
 ) -> Any:  # fmt: skip
-    """Return kind, start and end of the match that the byte at ``i`` gives a hint of; kind -1 for none."""
+    """Return kind, start and end of the key or token that the byte at ``i`` hints at; kind -1 for none."""
     byte = data[i]
-    if classes[byte] & DIGIT:
-        return number_at(data, i, barrier, stop, wanted, classes)
-    if byte == 0x40:
-        if wanted[_EMAIL]:
-            start = local_start(data, i, barrier, classes)
-            if start < i:
-                end = domain_end(data, i + 1, stop, classes)
-                if end > 0:
-                    return int64(_EMAIL), int64(start), end
-        return int64(-1), int64(i), int64(i)
     if byte == 0x4A and wanted[_JWT]:
         start, end = jwt_at(data, i, barrier, stop, classes)
         if end > 0:
@@ -231,7 +261,8 @@ def match_at(
     read("int64"),
     read("boolean"),
     read("boolean"),
-    read("boolean"),
+    read("uint8"),
+    read("boolean", 2),
     read("uint8"),
     read("uint8"),
     read("int64", 2),
@@ -239,13 +270,13 @@ def match_at(
     write("int64", 2),
 )
 def find_pii(
-    data: Any, offsets: Any, present: Any, wanted: Any, triggers: Any, classes: Any, prefixes: Any,
-    forms: Any, by_anchor: Any, pieces: Any,
+    data: Any, offsets: Any, present: Any, wanted: Any, triggers: Any, key_pairs: Any, classes: Any,
+    prefixes: Any, forms: Any, by_anchor: Any, pieces: Any,
 ) -> Any:  # fmt: skip
     """Write all matches, in order and without overlap, to ``pieces``; return how many there are."""
     data, wanted, triggers, classes = borrowed(data), borrowed(wanted), borrowed(triggers), borrowed(classes)
     prefixes, forms, by_anchor = borrowed(prefixes), borrowed(forms), borrowed(by_anchor)
-    pieces = borrowed(pieces)
+    key_pairs, pieces = borrowed(key_pairs), borrowed(pieces)
     count = int64(0)
     for row in range(len(offsets) - 1):
         origin, stop = int64(offsets[row]), int64(offsets[row + 1])
@@ -259,20 +290,28 @@ def find_pii(
                     i += 8
                     continue
                 i += trailing_zeros(hits) >> 3
-            if not triggers[data[i]]:
-                i += 1
-                continue
-            kind, start, end = match_at(data, i, barrier, stop, wanted, classes, prefixes, forms, by_anchor)
+            what, run = triggers[data[i]], i + 1
+            kind, start, end = int64(-1), i, i
+            if what == _NUMBER:
+                while run < stop and classes[data[run]] & DIGIT:
+                    run += 1
+                hints = number_hints(data, i, run, barrier, stop, classes)
+                if hints:
+                    kind, start, end = number_at(data, i, hints, barrier, stop, wanted, classes)
+            elif what == _KEY:
+                block = data[i] == 0x2D and i + 5 < stop and data[i + 5] == 0x42  # -----B
+                if block or (i > origin and key_pairs[data[i - 1], data[i]]):
+                    kind, start, end = secret_at(
+                        data, i, barrier, stop, wanted, classes, prefixes, forms, by_anchor
+                    )
+            elif what == _AT and wanted[_EMAIL]:
+                kind, start, end = email_at(data, i, barrier, stop, classes)
+            i = run  # the rest of a run of digits begins nothing
             if kind >= 0:
                 pieces[count, ROW], pieces[count, KIND] = row, kind
                 pieces[count, START], pieces[count, STOP] = start - origin, end - origin
                 count += 1
                 i = barrier = end
-                continue
-            i += 1
-            if classes[data[i - 1]] & DIGIT:  # the rest of this run of digits begins nothing
-                while i < stop and classes[data[i]] & DIGIT:
-                    i += 1
     return count
 
 
