@@ -42,6 +42,9 @@ cgutils: Any = _cgutils
 caching: Any = _caching
 int64: Any = _np.int64
 """Makes the same integer type of what comes from any array; to a type checker it is just a number."""
+at: Any = _np.uint64
+"""Marks a place in an array as one that is not counted from the end: the compiled code need not look. For
+the innermost loops; a place that is negative all the same lies outside, as a bounds-checked run says."""
 _extending: Any = _numba_extending
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}

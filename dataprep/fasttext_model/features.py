@@ -12,6 +12,7 @@ import numpy as np
 
 from dataprep.kernels import (
     add_rows,
+    at,
     count_ones,
     inlined,
     int64,
@@ -167,15 +168,12 @@ def advance(hashed: Any, byte: Any) -> Any:
 @inlined
 def put_ngram(hashed: Any, num_buckets: int, inverse: float, buckets: Any, features: Any, count: int) -> Any:
     """Write the row of an n-gram at place ``count``, if the model has it; return the new count."""
-    # ``inverse`` is a little more than 1 / num_buckets: the quotient is exact for 32 bits. Places that
-    # have no sign need no look at whether they count from the end.
+    # ``inverse`` is a little more than 1 / num_buckets: the quotient is exact for 32 bits.
     bucket = np.uint64(int64(hashed) - int64(float(hashed) * inverse) * num_buckets)
     group, place = bucket >> np.uint64(6) << np.uint64(1), bucket & np.uint64(63)
     bits, before = buckets[group], buckets[group + np.uint64(1)]
     # Written in any case: a branch would often be foretold wrongly.
-    features[np.uint64(count)] = before + np.uint64(
-        count_ones(bits & ((np.uint64(1) << place) - np.uint64(1)))
-    )
+    features[at(count)] = before + np.uint64(count_ones(bits & ((np.uint64(1) << place) - np.uint64(1))))
     return count + int64(bits >> place & np.uint64(1))
 
 
@@ -206,10 +204,10 @@ def put_ngrams(
         if first < start:
             hashed, i, num_chars = advance(hashed, _LESS), start, 1
         while num_chars < most and i < stop:
-            hashed = advance(hashed, data[np.uint64(i)])
+            hashed = advance(hashed, data[at(i)])
             i += 1
-            while i < stop and data[np.uint64(i)] & 0xC0 == 0x80:
-                hashed = advance(hashed, data[np.uint64(i)])
+            while i < stop and data[at(i)] & 0xC0 == 0x80:
+                hashed = advance(hashed, data[at(i)])
                 i += 1
             num_chars += 1
             if num_chars >= fewest:
@@ -217,7 +215,7 @@ def put_ngrams(
         if fewest <= num_chars + 1 <= most:
             count = put_ngram(advance(hashed, _GREATER), num_buckets, inverse, buckets, features, count)
         first += 1
-        while first < stop and data[np.uint64(first)] & 0xC0 == 0x80:
+        while first < stop and data[at(first)] & 0xC0 == 0x80:
             first += 1
     return count, first
 
@@ -262,7 +260,7 @@ def sum_features(data: Any, i: int, stop: int, tables: Any, scratch: Any, hidden
             and (size <= 8 or equal(data, start + 8, data, (entry >> 16) + 8, size - 8))
         ):
             for k in range(MEMO_FEATURES):  # more than there are, but always as many
-                features[np.uint64(count + k)] = memo[np.uint64(slot * MEMO_FEATURES + k)]
+                features[at(count + k)] = memo[at(slot * MEMO_FEATURES + k)]
             count += entry >> 8 & 0xFF
             continue
         if key == _EOS and size == _EOS_SIZE:

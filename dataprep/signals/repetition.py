@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dataprep.kernels import inlined, int64, load_8_bytes, subroutine
+from dataprep.kernels import at, inlined, int64, load_8_bytes, subroutine
 
 SHORTEST_TOP, LONGEST_TOP = 2, 4
 SHORTEST_DUPLICATED, LONGEST_DUPLICATED = 5, 10
@@ -80,14 +80,14 @@ def first_equal(data: Any, spans: Any, hashes: Any, k: int, table: Any, mask: in
     hashes[k] = key
     slot = int64(key & np.uint64(mask))
     while True:
-        other = int64(table[slot])
+        other = int64(table[at(slot)])
         if other < 0:
             table[slot] = k
             return int64(-1)
-        if hashes[other] == key:
-            begin = int64(spans[other, 0])
+        if hashes[at(other)] == key:
+            begin = int64(spans[at(other), 0])
             size = stop - start
-            if spans[other, 1] - begin == size and (size <= 8 or same_bytes(data, start, begin, size)):
+            if spans[at(other), 1] - begin == size and (size <= 8 or same_bytes(data, start, begin, size)):
                 return other
         slot = (slot + 1) & mask
 
@@ -110,11 +110,11 @@ def count_words(
             counts[i] = 1
         else:
             ids[i] = place
-            counts[place] += 1
+            counts[at(place)] += 1
     num_repeated = 0
     for i in range(num_words):
         repeated[num_repeated] = i
-        num_repeated += counts[ids[i]] > 1
+        num_repeated += counts[at(ids[i])] > 1
     return num_repeated
 
 
@@ -142,20 +142,20 @@ def lengthen(
     best, best_count = int64(0), int64(0)
     for k in range(candidates):
         i = int64(repeated[k])
-        a, b = ids[i], ids[i + 1]
+        a, b = ids[at(i)], ids[at(i + 1)]
         key = (np.uint64(a) << _SHIFT | np.uint64(b)) * _MULTIPLIER
         slot = int64((key >> _SHIFT_29) & np.uint64(mask))
         while True:
-            place = int64(table[slot])
+            place = int64(table[at(slot)])
             if place < 0:
                 table[slot] = i
                 new_ids[i] = i
                 new_counts[i] = 1
                 break
-            if ids[place] == a and ids[place + 1] == b:
+            if ids[at(place)] == a and ids[at(place + 1)] == b:
                 new_ids[i] = place
-                count = int64(new_counts[place]) + 1
-                new_counts[place] = count
+                count = int64(new_counts[at(place)]) + 1
+                new_counts[at(place)] = count
                 if count > best_count or (count == best_count and place < best):
                     best, best_count = place, count
                 break
@@ -164,7 +164,7 @@ def lengthen(
     for k in range(candidates):
         i = repeated[k]
         repeated[kept] = i
-        kept += new_counts[new_ids[i]] > 1
+        kept += new_counts[at(new_ids[at(i)])] > 1
     return kept, best, best_count
 
 
@@ -174,15 +174,16 @@ def duplicated_chars(
 ) -> int:
     """Return the characters in n-grams that stood earlier: greedy, without overlap, as datatrove."""
     for k in range(num_repeated):
-        seen[ids[repeated[k]]] = 0
+        seen[at(ids[at(repeated[k])])] = 0
     total, free = 0, 0
     for k in range(num_repeated):
         place = repeated[k]
         if place < free:
             continue
-        if seen[ids[place]]:
-            total += chars_before[place + size] - chars_before[place]
+        first = at(ids[at(place)])
+        if seen[first]:
+            total += chars_before[at(place + size)] - chars_before[at(place)]
             free = place + size
         else:
-            seen[ids[place]] = 1
+            seen[first] = 1
     return total

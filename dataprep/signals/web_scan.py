@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dataprep.kernels import inlined, int64, load_8_bytes, subroutine, trailing_zeros
+from dataprep.kernels import at, inlined, int64, load_8_bytes, subroutine, trailing_zeros
 from dataprep.text.c4_lines import (
     CURLY,
     HAS_BRACE,
@@ -206,9 +206,9 @@ def scan_text(
         after = i + 1
         code_point, bits = int64(_LF), int64(SPACE | LINE_BREAK)  # what stands behind the text
         if i < size:
-            code_point = int64(data[i])
+            code_point = int64(data[at(i)])
             if code_point < 0x80:
-                bits = int64(blocks[code_point])
+                bits = int64(blocks[at(code_point)])
             else:
                 code_point, after = decode(data, i, size)
                 bits = bits_of(code_point, first, blocks)
@@ -229,7 +229,7 @@ def scan_text(
                 has_letter |= letters
                 stop += 8
             if i < stop < size - 1:
-                mark, chars = data[stop], stop - i
+                mark, chars = data[at(stop)], stop - i
                 word_flags = HAS_ALPHA if has_letter else 0
                 if mark == _SPACE or mark == _LF:  # noqa: SIM109
                     num_words = put_word(words, num_words, i, stop, chars, word_flags)
@@ -237,7 +237,7 @@ def scan_text(
                     longest_chunk = max(longest_chunk, chars)
                     i = visible_stop = stop
                     continue
-                behind = data[stop + 1]
+                behind = data[at(stop + 1)]
                 alone = (mark == _COMMA) | (mark == _COLON) | (mark == _CLOSE) | (mark == _QUESTION)
                 if mark == _DOT:
                     alone = chars > 1 and blocks[data[stop - 1]] & before_dot != 0

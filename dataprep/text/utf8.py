@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dataprep.kernels import inlined, int64, subroutine
+from dataprep.kernels import at, inlined, int64, subroutine
 
 REPLACEMENT = 0xFFFD
 
@@ -17,22 +17,22 @@ REPLACEMENT = 0xFFFD
 @subroutine
 def decode(data: Any, i: int, stop: int) -> tuple[Any, Any]:
     """Return the code point at byte ``i`` and the place of the next one, both int64."""
-    lead = int64(data[i])
+    lead = int64(data[at(i)])
     if lead < 0x80:
         return lead, i + 1
     if lead < 0xE0:
         if i + 2 > stop or lead < 0xC2:
             return int64(REPLACEMENT), i + 1
-        return (lead & 0x1F) << 6 | (int64(data[i + 1]) & 0x3F), i + 2
+        return (lead & 0x1F) << 6 | (int64(data[at(i + 1)]) & 0x3F), i + 2
     if lead < 0xF0:
         if i + 3 > stop:
             return int64(REPLACEMENT), i + 1
-        middle = (int64(data[i + 1]) & 0x3F) << 6
-        return (lead & 0x0F) << 12 | middle | (int64(data[i + 2]) & 0x3F), i + 3
+        middle = (int64(data[at(i + 1)]) & 0x3F) << 6
+        return (lead & 0x0F) << 12 | middle | (int64(data[at(i + 2)]) & 0x3F), i + 3
     if i + 4 > stop or lead > 0xF4:
         return int64(REPLACEMENT), i + 1
-    high = (lead & 0x07) << 18 | (int64(data[i + 1]) & 0x3F) << 12
-    code_point = high | (int64(data[i + 2]) & 0x3F) << 6 | (int64(data[i + 3]) & 0x3F)
+    high = (lead & 0x07) << 18 | (int64(data[at(i + 1)]) & 0x3F) << 12
+    code_point = high | (int64(data[at(i + 2)]) & 0x3F) << 6 | (int64(data[at(i + 3)]) & 0x3F)
     return (code_point, i + 4) if code_point < 0x110000 else (int64(REPLACEMENT), i + 1)
 
 
@@ -48,4 +48,4 @@ def previous(data: Any, i: int, start: int) -> int:
 @inlined
 def bits_of(code_point: int, first: Any, blocks: Any) -> Any:
     """Return the character bits of a code point, int64 (see :mod:`dataprep.text.characters`)."""
-    return int64(blocks[int64(first[code_point >> 8]) * 256 + (code_point & 255)])
+    return int64(blocks[at(first[at(code_point >> 8)]) << at(8) | at(code_point & 255)])

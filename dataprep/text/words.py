@@ -24,7 +24,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from dataprep.kernels import inlined, subroutine
+from dataprep.kernels import at, inlined, subroutine
 from dataprep.text.characters import (
     ALPHA,
     APOSTROPHE,
@@ -110,10 +110,10 @@ def flags_of(any_bits: int, all_bits: int, num_chars: int) -> int:
 @inlined
 def put_word(words: Any, count: int, start: int, stop: int, num_chars: int, flags: int) -> int:
     """Write one word at place ``count`` of the table; return the new count."""
-    words[count, WORD_START] = start
-    words[count, WORD_STOP] = stop
-    words[count, WORD_CHARS] = num_chars
-    words[count, WORD_FLAGS] = flags
+    words[at(count), WORD_START] = start
+    words[at(count), WORD_STOP] = stop
+    words[at(count), WORD_CHARS] = num_chars
+    words[at(count), WORD_FLAGS] = flags
     return count + 1
 
 
