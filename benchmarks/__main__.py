@@ -13,6 +13,7 @@ from benchmarks import (
     chain,
     decontamination,
     deduplication,
+    edits,
     ingest,
     loader,
     minhash,
@@ -31,6 +32,7 @@ DATA_ROOT_VARIABLE = "DATAPREP_TEST_CORPUS"
 STAGES: dict[str, tuple[tuple[tuple[Case, ...], tuple[str, ...]], ...]] = {
     "reading": ((reading.CASES, WEB),),
     "ingest": ((ingest.PROSE_CASES, WEB), (ingest.CODE_CASES, CODE)),
+    "edits": ((edits.CASES, WEB),),
     "shapes": ((shapes.CASES, WEB),),
     "minhash": ((minhash.CASES, PROSE),),
     "deduplication": ((deduplication.CASES, PROSE),),
