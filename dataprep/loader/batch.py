@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Literal, NamedTuple, cast
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from dataprep.loader import boundaries, cutting
 from dataprep.loader.cutting import LengthSchedule
+from dataprep.loader.lazy import lazy
 from dataprep.shards import Boundaries, Rows
 
 TokenType = Literal["int64", "int32", "uint32"]
@@ -72,7 +72,7 @@ class Batch:
         """[n, L] token ids to feed, a view."""
         return self.tokens[:, :-1]
 
-    @cached_property
+    @lazy
     def rows(self) -> Rows:
         """The same rows with source, counts and segments; its ``tokens`` are those of the batch."""
         return self.read.rows.part(self.first, self.first + len(self))
@@ -160,7 +160,7 @@ class PreparedRows:
         if options.cu_seqlens:
             self.run_starts = boundaries.run_starts(self.rows, reset_attention=policy.reset_attention)
 
-    @cached_property
+    @lazy
     def rows(self) -> Rows:
         """The rows, cut if they are to be, with counts under the policy in force."""
         crossing = self.policy.cross_document_loss
@@ -174,7 +174,7 @@ class PreparedRows:
         n_loss = boundaries.count_targets(rows.n_tok, segments, cross_document_loss=crossing)
         return replace(rows, n_loss=n_loss.astype(np.uint32))
 
-    @cached_property
+    @lazy
     def row_numbers(self) -> npt.NDArray[np.int64]:
         """int64[n * pieces] number in the stage of the row that each row is (a piece of)."""
         return np.repeat(self._row_numbers(), self.pieces)

@@ -35,6 +35,10 @@ class Counters:
         with self._lock:
             self._values[name] += amount
 
+    def renew_lock(self) -> None:
+        """Go on in a process that was forked; a thread that is not there may hold the old lock."""
+        self._lock = threading.Lock()
+
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
         """Add the seconds that the block takes to a counter."""

@@ -162,7 +162,8 @@ class BatchReader(Iterator[Batch]):
         ``batches`` and ``rows`` are those handed out, ``ready_steps`` is how many global batches
         wait for the trainer now; ``loader.counters.COUNTERS`` explains the others.
         """
-        results = [] if self._machine is None else self._machine.results.ready()
+        machine = self._own_machine()
+        results = [] if machine is None else machine.results.ready()
         tokens = dict(zip(self._stream.sources, self._tally.counts()[1].tolist()))
         return {
             "batches": self._num_batches,
@@ -217,8 +218,16 @@ class BatchReader(Iterator[Batch]):
         num_workers = self._worker.num_workers
         return WorkerShare(self._worker.worker, num_workers, place.first_number % num_workers, place.skip)
 
+    def _own_machine(self) -> _Machine | None:
+        """Return the threads and files of this process; those from before a fork are forgotten."""
+        if self._machine is not None and self._machine.process != os.getpid():
+            self._machine = None
+            self._counters.renew_lock()
+        return self._machine
+
     def _running_machine(self) -> _Machine:
-        if self._machine is None or self._machine.process != os.getpid():
+        machine = self._own_machine()
+        if machine is None:
             stream, place = self._stream, self._received
             headers = [stage.shards.header for stage in stream.stages]
             items = work_items(
@@ -235,9 +244,9 @@ class BatchReader(Iterator[Batch]):
                 rows_before=self._rows_received,
                 schedule=self._options.batch.sequence_lengths,
             )
-            self._machine = _Machine(stream, place.cursor, items, self._options, self._counters)
-            weakref.finalize(self, self._machine.stop)
-        return self._machine
+            machine = self._machine = _Machine(stream, place.cursor, items, self._options, self._counters)
+            weakref.finalize(self, machine.stop)
+        return machine
 
 
 class _Machine:

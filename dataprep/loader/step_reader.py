@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from dataprep.loader.arrays import empty_array
 from dataprep.loader.batch import BatchOptions, PreparedRows
 from dataprep.loader.boundaries import count_targets
 from dataprep.loader.counters import Counters
+from dataprep.loader.lazy import lazy
 from dataprep.loader.order import BatchRows, RowOrder
 from dataprep.loader.shard_files import ShardFiles
 from dataprep.loader.sharing import SharedResults
@@ -85,11 +86,11 @@ class RecordBatchRows:
         else:
             out[...] = self._tokens[rows]
 
-    @cached_property
+    @lazy
     def _annotations(self) -> Rows:
         return decode_annotations(self._batch)
 
-    @cached_property
+    @lazy
     def _tokens(self) -> npt.NDArray[np.uint32]:
         return decode_tokens(self._batch)
 

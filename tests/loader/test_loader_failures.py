@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -125,26 +126,42 @@ def test_a_missing_or_cut_shard_is_named_and_can_be_repaired(make_stage: WriteSt
         assert next(batches).row_numbers.tolist() == list(range(16, 32)), "asking again tries again"
 
 
-def test_a_stream_survives_pickling_and_a_fork(stream: TokenStream) -> None:
+def test_a_stream_survives_pickling(stream: TokenStream) -> None:
     reference = list(places(stream.batches(24)).values())
-    again = pickle.loads(pickle.dumps(stream))
-    assert list(places(again.batches(24)).values()) == reference
-    with stream.batches(24, read_ahead_threads=2) as batches:
-        first = next(batches)
-        read_end, write_end = os.pipe()
-        child = os.fork()
-        if child == 0:
-            rows = places(batches)
-            os.write(write_end, json.dumps(list(rows.values())).encode())
+    assert list(places(pickle.loads(pickle.dumps(stream)).batches(24)).values()) == reference
+
+
+def read_on_in_a_fork(batches: BatchReader) -> list[list[Place]]:
+    """Fork; return the rows of each global batch that the child reads, or fail if it does not end."""
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(read_end)
+            batches.counters()
+            with os.fdopen(write_end, "w") as pipe:
+                json.dump(list(places(batches).values()), pipe)
+        finally:
             os._exit(0)
-        os.close(write_end)
-        with os.fdopen(read_end, "rb") as pipe:
-            from_child = json.loads(pipe.read())
-        os.waitpid(child, 0)
-        in_parent = list(places(batches).values())
-    assert first.step == 0
-    assert in_parent == reference[1:]
-    assert [[tuple(row) for row in step] for step in from_child] == reference[1:]
+    os.close(write_end)
+    killer = threading.Timer(30, os.kill, (child, signal.SIGKILL))
+    killer.start()
+    with os.fdopen(read_end) as pipe:
+        answer = pipe.read()
+    killer.cancel()
+    _, status = os.waitpid(child, 0)
+    assert status == 0, "the fork was stuck: it waits for a lock of a thread that it does not have"
+    return [[(stage, epoch, row) for stage, epoch, row in step] for step in json.loads(answer)]
+
+
+def test_a_process_that_is_forked_from_one_that_reads_goes_on_by_itself(stream: TokenStream) -> None:
+    """Forked many times while threads are at work: no lock that one of them holds is in the way."""
+    reference = list(places(stream.batches(24)).values())
+    for _ in range(20):
+        with stream.batches(24, read_ahead_threads=4) as batches:
+            assert next(batches).step == 0
+            assert read_on_in_a_fork(batches) == reference[1:]
+            assert list(places(batches).values()) == reference[1:], "and so does the parent"
 
 
 def test_no_thread_outlives_its_reader(two_stages: Stages) -> None:
