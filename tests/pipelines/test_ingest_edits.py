@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -12,6 +15,8 @@ from dataprep.artifacts import Artifact
 from dataprep.cleaning import CleaningConfig
 from dataprep.errors import ConfigError
 from dataprep.sources import load_catalog, resolve_collection
+from dataprep.verification.document_tables import check_document_table
+from dataprep.verification.report import Findings
 from pipelines.engine import Engine
 from pipelines.ingest import ingest
 
@@ -108,3 +113,25 @@ def test_other_edits_make_the_table_anew_and_other_batches_show_the_same_example
 def test_an_unknown_kind_of_edit_is_named_with_its_place(root: Path) -> None:
     with pytest.raises(ConfigError, match=r"notes.*edits"):
         _ingested(root, "mail", "edits: [{kind: pii, kinds: [iban]}]")
+
+
+def test_verification_counts_the_redactions_again(root: Path) -> None:
+    table = _ingested(root, "mail")
+    assert _problems(table) == []
+    files = tuple(
+        replace(entry, counts={**entry.counts, "edit:pii_email": entry.counts["edit:pii_email"] + 1})
+        if "edit:pii_email" in entry.counts
+        else entry
+        for entry in table.manifest.files
+    )
+    problems = _problems(replace(table, manifest=replace(table.manifest, files=files)))
+    assert any("num_redactions: found 24, expected 25" in problem for problem in problems)
+
+
+def _problems(table: Artifact) -> list[str]:
+    findings = Findings("table", "rows")
+    with ThreadPoolExecutor(1) as executor:
+        check_document_table(
+            table, findings, damaged=(), wanted_texts=np.zeros(0, np.uint64), texts={}, executor=executor
+        )
+    return list(findings.to_check().problems)
