@@ -15,13 +15,17 @@ BIN := $(VENV)/bin
 METADATA := setup.cfg setup.py
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --editable
 
-.PHONY: demo test lint types contracts check bench clean
+.PHONY: demo test test-checked lint types contracts check bench clean
 
 demo: $(VENV)/.pipeline-installed
 	$(BIN)/dataprep demo --output $(OUTPUT)
 
 test: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+
+# The same tests, with kernels that look at every index: reading or writing outside an array is an error.
+test-checked: export NUMBA_BOUNDSCHECK = 1
+test-checked: test
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .

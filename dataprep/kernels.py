@@ -273,7 +273,7 @@ def _open_cache(function: Callable[..., Any]) -> Any:
         cache = caching.FunctionCache(function)
     cache._cache_file = caching.IndexDataCacheFile(
         cache_path=cache.cache_path,
-        filename_base=cache._impl.filename_base,
+        filename_base=cache._impl.filename_base + ("-checked" if numba.config.BOUNDSCHECK else ""),
         source_stamp=_content_stamp(function),
     )
     return cache

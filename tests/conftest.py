@@ -35,11 +35,14 @@ def vocab() -> Path:
     return _folder_from_environment("DATAPREP_TEST_VOCAB", "the real vocabularies are not on this machine")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in a hook of its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests that share expensive fixtures in one process when pytest-xdist spreads them.
 
-    All tests of a file stay together; so do the end-to-end files that read one build.
+    All tests of a file stay together, where it says nothing else; so do the end-to-end files that read
+    one build.
     """
     for item in items:
-        shared = "built" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("built" if shared else str(item.path)))
+        if item.get_closest_marker("xdist_group") is None:
+            shared = "built" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("built" if shared else str(item.path)))

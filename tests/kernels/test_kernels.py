@@ -64,9 +64,15 @@ def add_some(rows: object, chosen: object, count: int, total: object) -> None:
     add_rows(rows, chosen, count, total)
 
 
-def run_script(folder: Path, *, step: int, cache: Path) -> str:
+@kernel("int64", read("int64"), "int64")
+def pick(values: object, i: int) -> int:
+    """Return one value, wherever that is."""
+    return values[i]  # type: ignore[index,no-any-return]
+
+
+def run_script(folder: Path, *, step: int, cache: Path, checked: bool = False) -> str:
     (folder / "one_kernel.py").write_text(KERNEL.format(step=step))
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "NUMBA_BOUNDSCHECK": str(int(checked))}
     script = SCRIPT.format(folder=str(folder))
     command = [sys.executable, "-W", "error", "-c", script]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
@@ -83,6 +89,23 @@ def test_compiles_once_and_again_when_a_subroutine_changes(tmp_path: Path) -> No
     assert "result 10" in again
     assert "compiling kernels" in changed
     assert "result 46" in changed
+
+
+def test_builds_with_and_without_checks_of_bounds_never_stand_in_for_each_other(tmp_path: Path) -> None:
+    runs = [run_script(tmp_path, step=1, cache=tmp_path, checked=checked) for checked in (False, True)]
+    assert all("compiling kernels" in run for run in runs)
+    again = [run_script(tmp_path, step=1, cache=tmp_path, checked=checked) for checked in (False, True)]
+    assert not any("compiling kernels" in run for run in again)
+
+
+def test_reading_behind_the_end_is_caught_where_bounds_are_checked() -> None:
+    inside = np.arange(4)[:3]  # what lies behind it is ours, so that nothing breaks without the check
+    if os.environ.get("NUMBA_BOUNDSCHECK") == "1":
+        with pytest.raises(IndexError):
+            pick(inside, 3)
+    else:
+        assert pick(inside, 3) == 3
+    assert pick(inside, 2) == 2
 
 
 def test_intrinsics_and_read_only_input() -> None:

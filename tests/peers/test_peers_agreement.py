@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.timeout(1800),
 ]
 
-PER_STRATUM = int(os.environ.get("DATAPREP_PEERS_DOCUMENTS", "300"))
+PER_STRATUM = int(os.environ.get("DATAPREP_PEERS_DOCUMENTS", "200"))
 """Documents of each corpus or language; 0 for all."""
 MAX_BYTES = 60_000
 MIN_AGREEMENT = {ENGLISH: 0.99}
