@@ -45,6 +45,8 @@ class RandomModel:
     model: int = SUPERVISED
     version: int = 12
     magic: int = 793712314
+    spread: float = 2
+    """Of the numbers in both matrices; 0 makes all labels equal."""
     seed: int = 1
 
     def to_bytes(self) -> bytes:
@@ -76,7 +78,7 @@ class RandomModel:
         )
 
     def _dense(self, random: np.random.Generator, num_rows: int) -> bytes:
-        return struct.pack("<qq", num_rows, self.dim) + _floats(random, num_rows * self.dim).tobytes()
+        return struct.pack("<qq", num_rows, self.dim) + self._floats(random, num_rows * self.dim).tobytes()
 
     def _quantised(self, random: np.random.Generator, num_rows: int) -> bytes:
         num_parts = -(-self.dim // self.part)
@@ -84,12 +86,11 @@ class RandomModel:
         out = struct.pack("<?qqi", self.norms, num_rows, self.dim, len(codes)) + codes.tobytes()
         last = self.dim - self.part * (num_parts - 1)
         out += struct.pack("<4i", self.dim, num_parts, self.part, last)
-        out += _floats(random, self.dim * 256).tobytes()
+        out += self._floats(random, self.dim * 256).tobytes()
         if self.norms:
             out += random.integers(0, 256, num_rows).astype(np.uint8).tobytes()
-            out += struct.pack("<4i", 1, 1, 1, 1) + np.abs(_floats(random, 256)).tobytes()
+            out += struct.pack("<4i", 1, 1, 1, 1) + np.abs(self._floats(random, 256)).tobytes()
         return out
 
-
-def _floats(random: np.random.Generator, count: int) -> npt.NDArray[np.float32]:
-    return random.normal(0, 2, count).astype("<f4")
+    def _floats(self, random: np.random.Generator, count: int) -> npt.NDArray[np.float32]:
+        return random.normal(0, self.spread, count).astype("<f4")

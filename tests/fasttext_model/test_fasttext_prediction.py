@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from importlib import resources
 from pathlib import Path
@@ -48,6 +49,8 @@ MODELS = {
     "many labels": RandomModel(num_labels=300),
     "no end of line": RandomModel(words=("the", "日本")),
     "one bucket": RandomModel(buckets=1),
+    "equal labels in a tree": RandomModel(spread=0),
+    "equal labels": RandomModel(spread=0, loss=SOFTMAX),
 }
 
 
@@ -121,6 +124,28 @@ def test_what_comes_before_changes_nothing(lid_176: tuple[FastTextModel, Any]) -
     together, _ = model.predict(utf8_buffers(pa.array(texts, pa.large_string())))
     alone = [model.predict(utf8_buffers(pa.array([text], pa.large_string())))[0][0] for text in texts]
     assert together.tolist() == alone
+
+
+def test_words_that_share_a_beginning_or_a_slot_of_the_memo_are_told_apart(
+    lid_176: tuple[FastTextModel, Any],
+) -> None:
+    """Each word is a text of its own, so that a wrong one shows; the first text holds them all."""
+    tails = ("".join(tail) for size in range(1, 6) for tail in itertools.product("aeinrstdlo", repeat=size))
+    words = sorted((f"prefixed{tail}" for tail in tails), reverse=True)  # the longer before the shorter
+    check(lid_176, words)
+    check(lid_176, [" ".join(words), *words[::50]])
+
+
+@pytest.mark.parametrize("before", ["", "b", "b b", "b b b", "a", "a b", "a b b", "a a", "a a b", "a a a"])
+def test_words_in_which_the_gathered_features_are_summed(tmp_path: Path, before: str) -> None:
+    """Every n-gram has a row here: four letters make 12 features, an "a" 4 and a "b" 3.
+
+    So what stands before decides at which letter of a word the features become too many.
+    """
+    path = tmp_path / "model.bin"
+    path.write_bytes(RandomModel(buckets=5000).to_bytes())
+    words = ["".join(letters) for letters in itertools.product("cdefg", repeat=4)]
+    check((load_model(str(path)), fasttext.load_model(str(path))), [f"{before} " + " ".join(words), *words])
 
 
 def test_slices_and_the_text_around_them(lid_176: tuple[FastTextModel, Any]) -> None:
