@@ -25,9 +25,9 @@ KILLS = 100
 
 @pytest.fixture(scope="module")
 def stages(write_stage_in: WriteStage, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stage of 700 rows in 44 shards, then a padded one of 300 longer rows in 19 shards."""
+    """A stage of 400 rows in 25 shards, then a padded one of 300 longer rows in 19 shards."""
     root = tmp_path_factory.mktemp("kills")
-    write_stage_in(str(root), num_rows=700)
+    write_stage_in(str(root), num_rows=400)
     write_stage_in(str(root), stage="stage2", num_rows=300, length=32, seed=2, padding=True)
     return root
 

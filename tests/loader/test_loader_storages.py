@@ -179,7 +179,7 @@ def test_a_fault_changes_nothing_but_the_counters(store: Store, tmp_path: Path, 
     planned_reads = sum(-(-shard.size_bytes // 3000) for shard in shards)
     assert len(store.server.reads) - before >= planned_reads + 2
     if not handed_down:
-        assert counters["checksum_failures" if fault == "flip" else "retries"] == 2
+        assert counters["checksum_failures" if fault == "flip" else "retries"] >= 2
 
 
 def test_a_storage_that_only_fails_is_named(
