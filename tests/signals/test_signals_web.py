@@ -172,6 +172,23 @@ def test_a_null_text_has_no_signals_and_a_slice_has_its_own() -> None:
     assert signals["num_words"][1] == 2
 
 
+@given(st.lists(st.none() | texts, min_size=1, max_size=6), st.data())
+def test_a_slice_with_nulls_measures_as_each_of_its_texts(
+    column_texts: list[str | None], data: st.DataObject
+) -> None:
+    start = data.draw(st.integers(0, len(column_texts) - 1))
+    column = pa.array(column_texts, pa.large_string()).slice(start)
+    signals = measure([WebTextSignals()], column).signals
+    for row, text in enumerate(column_texts[start:]):
+        alone = measured([text])
+        for name, values in signals.items():
+            assert np.array_equal(values[row], alone[name][0], equal_nan=True), (name, text)
+
+
+def test_a_huge_line_and_a_huge_word_equal_the_reference() -> None:
+    assert_as_reference(["x" * 300_000, "ab, " * 3_000, "\n" * 30_000, "é." * 9_000], WebTextSignals())
+
+
 def test_signals_do_not_depend_on_the_batch() -> None:
     texts = ["One two three. " * n for n in (1, 400, 3, 50)]
     together = measured(list(texts))
