@@ -28,7 +28,7 @@ from dataprep.errors import BadInputError
 from dataprep.kernels import kernel, read, subroutine, write
 from dataprep.text.buffers import large_strings, utf8_buffers, valid_mask
 from dataprep.text.characters import NFC_MAYBE, character_table
-from dataprep.text.utf8 import bits_of, decode
+from dataprep.text.utf8 import bits_of, copy_bytes, decode
 
 _PROSE, _CODE, _COMPOSITION = 0, 1, 2
 _EDIT, _COMPOSE = 1, 2
@@ -187,8 +187,7 @@ def edit(data: Any, offsets: Any, work: Any, mode: int, out: Any, out_offsets: A
         i, stop = offsets[row], offsets[row + 1]
         begin = size
         if not work[row] & _EDIT:
-            out[size : size + stop - i] = data[i:stop]
-            size += stop - i
+            size = copy_bytes(data, i, stop, out, size)
             i = stop
         after_return = False
         while i < stop:

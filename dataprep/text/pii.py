@@ -45,6 +45,7 @@ from dataprep.text.pii_keys import (
     private_key_end,
 )
 from dataprep.text.pii_phones import phone_at
+from dataprep.text.utf8 import copy_bytes
 from dataprep.yaml_models import Frozen
 
 PiiKind = Literal[
@@ -340,14 +341,11 @@ def put_placeholders(
         while True:
             more = piece < len(pieces) and pieces[piece, ROW] == row
             end = origin + pieces[piece, START] if more else stop
-            out[size : size + end - i] = data[i:end]
-            size += end - i
+            size = copy_bytes(data, i, end, out, size)
             if not more:
                 break
             kind = pieces[piece, KIND]
-            length = mark_ends[kind + 1] - mark_ends[kind]
-            out[size : size + length] = marks[mark_ends[kind] : mark_ends[kind + 1]]
-            size += length
+            size = copy_bytes(marks, mark_ends[kind], mark_ends[kind + 1], out, size)
             i = origin + pieces[piece, STOP]
             piece += 1
         out_offsets[row + 1] = size

@@ -13,7 +13,7 @@ import numpy as np
 from dataprep.kernels import borrowed, int64, kernel, read, subroutine, write
 from dataprep.text.characters import ALPHA, DIGIT, SPACE, UPPER
 from dataprep.text.line_pieces import count_chunks, put_piece, space_after, space_before, strip_written
-from dataprep.text.utf8 import bits_of, decode
+from dataprep.text.utf8 import bits_of, copy_bytes, decode
 
 UPPERCASE, NUMERIC, COUNTER, SINGLE_WORD, ITEMS_IN_CART, READ_MORE, SIGN_IN = range(7)
 """Kinds of removed pieces."""
@@ -227,8 +227,7 @@ def correct_lines(
                         data, start, end, row, origin, out, size, pieces, count, first, blocks
                     )
                 else:
-                    out[size : size + end - start] = data[start:end]
-                    size += end - start
+                    size = copy_bytes(data, start, end, out, size)
                 left = chunks
                 if count > known:
                     left = count_chunks(out, text, size, first, blocks)

@@ -37,6 +37,17 @@ def decode(data: Any, i: int, stop: int) -> tuple[Any, Any]:
 
 
 @subroutine
+def copy_bytes(data: Any, start: int, stop: int, out: Any, place: int) -> int:
+    """Copy ``data[start:stop]`` to ``out`` from ``place`` on; return the place behind the copy.
+
+    A loop, since the compiler spends seconds on the assignment of a slice.
+    """
+    for i in range(stop - start):
+        out[place + i] = data[start + i]
+    return place + stop - start
+
+
+@subroutine
 def previous(data: Any, i: int, start: int) -> int:
     """Return where the character before byte ``i`` begins; ``i`` is greater than ``start``."""
     i -= 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,7 +112,11 @@ def test_another_filesystem_of_fsspec_is_read_the_same_way(tmp_path: Path) -> No
 
 
 def test_a_filesystem_whose_package_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "gcsfs", None)
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    # Where an earlier test has imported it. `fsspec.registry` is also the name of a mapping in there.
+    imported = importlib.import_module("fsspec.registry")._registry
+    for protocol in ("gs", "gcs"):
+        monkeypatch.delitem(imported, protocol, raising=False)
     with pytest.raises(MissingExtraError, match=r"reading gs://bucket/culturax\S* needs .*'dataprep\[gcs\]'"):
         resolve_collection(CATALOG.corpus("culturax"), "de", data_root="gs://bucket")
     assert os.environ.get("GOOGLE_APPLICATION_CREDENTIALS") is None
