@@ -148,6 +148,10 @@ def _leads_of_interest(mode: int) -> npt.NDArray[np.bool_]:
 )
 def scan(data: Any, offsets: Any, mode: int, interesting: Any, first: Any, blocks: Any, work: Any) -> None:
     """Set ``work[i]`` to what text i needs: an edit, a look at its composition, both or nothing."""
+    lowest = 0
+    while lowest < 0xFF and not interesting[lowest]:
+        lowest += 1
+    quiet_below = np.uint8(lowest)
     for row in range(len(offsets) - 1):
         i, stop = offsets[row], offsets[row + 1]
         needs = 0
@@ -162,8 +166,12 @@ def scan(data: Any, offsets: Any, mode: int, interesting: Any, first: Any, block
         while i < stop:
             block = min(i + _BLOCK, stop)
             plain = True
-            for k in range(i, block):
-                plain &= ((data[k] >= 0x20) & (data[k] < 0x7F)) | (data[k] == _LF)
+            if mode == _COMPOSITION:  # The letters of Western languages come before all that may compose.
+                for k in range(i, block):
+                    plain &= data[k] < quiet_below
+            else:
+                for k in range(i, block):
+                    plain &= ((data[k] >= 0x20) & (data[k] < 0x7F)) | (data[k] == _LF)
             if plain:
                 i = block
             while i < block:
