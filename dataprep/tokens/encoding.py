@@ -21,8 +21,9 @@ from dataprep.tokens.ragged import copy_rows, offsets_of
 DOCUMENT_COLUMNS = ("doc_id", "text", "subset", "origin", "origin_row", "verdict")
 """What is read of a document table."""
 
-FLUSH_TOKENS = 1 << 24
-"""Tokens that are gathered before they are handed on, so that slices for buckets are not tiny."""
+FLUSH_TOKENS = 1 << 22
+"""Tokens that are gathered before they are handed on, so that slices for buckets are not tiny: 16 MB.
+Four times as many measured a tenth slower, in memory that is touched for the first time."""
 
 EVERY_SUBSET = "*"
 """Stands in ``Routes.source_of`` for all subsets of a corpus."""
