@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from raw_files import column, json_lines, read_all, write, write_parquet
@@ -209,3 +213,17 @@ def test_it_fails_exactly_above_the_ratio(verdicts: dict[str, int]) -> None:
         assert fails
     else:
         assert not fails
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress, zstandard.compress])
+def test_no_byte_that_is_not_utf8_gets_past_reading(
+    tmp_path: Path, compress: Callable[[bytes], bytes]
+) -> None:
+    # Each byte that begins no ASCII character, alone between letters; then a line that is fine.
+    lines = [b'{"text": "a' + bytes([byte]) + b'b"}' for byte in range(0x80, 0x100)]
+    folder = tmp_path / "redpajama" / "common_crawl"
+    folder.mkdir(parents=True)
+    (folder / "a.jsonl.zst").write_bytes(compress(b"\n".join([*lines, b'{"text": "b"}'])))
+    rows = read_all("redpajama", "common_crawl", tmp_path)  # ... which validates every column of every batch
+    assert column(rows, "verdict") == ["invalid_utf8"] * 128 + ["keep"]
+    assert column(rows, "text") == [None] * 128 + ["b"]
