@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataprep.kernels import int64, subroutine
+from dataprep.text.phrases import matches
 
 UPPER, LOWER, DIGIT, UNDERSCORE, DASH, DOT, HEX, LOCAL = 1, 2, 4, 8, 16, 32, 64, 128
 """What an ASCII byte is: bits of the table of bytes. LOCAL may stand before the ``@`` of an address."""
@@ -221,31 +222,10 @@ def jwt_at(data: Any, anchor: int, barrier: int, stop: int, classes: Any) -> Any
         i += 1
 
 
-@subroutine
-def dashes_at(data: Any, i: int, stop: int) -> bool:
-    """Return whether five dashes stand at byte ``i``."""
-    if i + 5 > stop:
-        return False
-    for k in range(5):  # noqa: SIM110 (kernels have no generators)
-        if data[i + k] != 0x2D:
-            return False
-    return True
-
-
+_DASHES = np.frombuffer(b"-----", np.uint8)
 _BEGIN = np.frombuffer(b"-----BEGIN ", np.uint8)
 _END = np.frombuffer(b"-----END ", np.uint8)
 _PRIVATE = np.frombuffer(b"PRIVATE KEY", np.uint8)
-
-
-@subroutine
-def same_bytes(data: Any, i: int, stop: int, phrase: Any) -> bool:
-    """Return whether ``phrase`` stands at byte ``i``."""
-    if i + len(phrase) > stop:
-        return False
-    for k in range(len(phrase)):  # noqa: SIM110 (kernels have no generators)
-        if data[i + k] != phrase[k]:
-            return False
-    return True
 
 
 @subroutine
@@ -253,9 +233,9 @@ def label_end(data: Any, i: int, stop: int) -> Any:
     """Return the end of a line's label and its five dashes, -1 where it is no label of a private key."""
     private, limit = False, min(stop, i + _LONGEST_LABEL)
     while i < limit:
-        if dashes_at(data, i, stop):
+        if matches(data, i, stop, _DASHES):
             return int64(i + 5) if private else int64(-1)
-        private |= same_bytes(data, i, stop, _PRIVATE)
+        private |= matches(data, i, stop, _PRIVATE)
         i += 1
     return int64(-1)
 
@@ -266,13 +246,13 @@ def private_key_end(data: Any, i: int, stop: int) -> Any:
 
     A block ends with the first run of five dashes behind its head, which must be its END line.
     """
-    if not same_bytes(data, i, stop, _BEGIN):
+    if not matches(data, i, stop, _BEGIN):
         return int64(-1)
     i = label_end(data, i + len(_BEGIN), stop)
     if i < 0:
         return int64(-1)
-    while i < stop and not (data[i] == 0x2D and dashes_at(data, i, stop)):
+    while i < stop and not (data[i] == 0x2D and matches(data, i, stop, _DASHES)):
         i += 1
-    if not same_bytes(data, i, stop, _END):
+    if not matches(data, i, stop, _END):
         return int64(-1)
     return label_end(data, i + len(_END), stop)

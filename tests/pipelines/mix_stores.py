@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from dataprep import artifacts, storage
 from dataprep.artifacts import Artifact, Manifest
 from dataprep.mixture import Mixture
 from dataprep.plan import StagePlan, StreamSize, plan_mixture
+from dataprep.shards import REPEATS_TOKEN, Rows, ShardStage, concat_rows
 from dataprep.tokenizers import ARCADE100K
 from dataprep.tokens import (
     INDEX_NAME,
@@ -130,3 +132,21 @@ def make_plans(
         manifest = Manifest("plan", name, fingerprint, inputs, config, mixture.seed, {}, files)
         made.plans.append(artifacts.publish(folder, manifest))
     return made
+
+
+def all_rows(stage: ShardStage) -> Rows:
+    """Return the rows of all shards of a stage."""
+    parts = []
+    for shard in stage.shards:
+        reader = stage.open_shard(shard.index)
+        parts += [reader.read_rows(batch) for batch in range(reader.num_batches)]
+    return concat_rows(parts)
+
+
+def labels_of(rows: Rows) -> Counter[tuple[int, int]]:
+    """Return how often each (document, token) is in the rows, but for the overlap."""
+    seen = Counter[tuple[int, int]]()
+    columns = (rows.seg_doc, rows.seg_off, rows.seg_len, rows.seg_flags)
+    for doc, offset, length, flags in zip(*(column.tolist() for column in columns), strict=True):
+        seen.update((doc, token) for token in range(offset + bool(flags & REPEATS_TOKEN), offset + length))
+    return seen

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mix_stores import Made, make_documents, make_mixture, make_plans, make_store
+from mix_stores import Made, all_rows, labels_of, make_documents, make_mixture, make_plans, make_store
 
 import pipelines.mix
 from dataprep import artifacts
@@ -21,7 +21,7 @@ from dataprep.loader import open_stream
 from dataprep.loader.state import Cursor
 from dataprep.mixture import Mixture
 from dataprep.plan import StagePlan, plan_rest
-from dataprep.shards import REPEATS_TOKEN, Rows, ShardStage, concat_rows
+from dataprep.shards import Rows, ShardStage
 from dataprep.tokenizers import ARCADE100K
 from dataprep.tokens import TokenStore
 from dataprep.verification import verify_output
@@ -78,23 +78,6 @@ def fork(
     (plan,) = plan_rest(one, before=[], parent=parent_plan, row=row, available=sizes)
     published = publish_plan(plan, one, made.tokens, output=made.output)
     return ShardStage(_mix(made, one, plan, published.artifact, parent)), plan
-
-
-def all_rows(stage: ShardStage) -> Rows:
-    parts = []
-    for shard in stage.shards:
-        reader = stage.open_shard(shard.index)
-        parts += [reader.read_rows(batch) for batch in range(reader.num_batches)]
-    return concat_rows(parts)
-
-
-def labels_of(rows: Rows) -> Counter[tuple[int, int]]:
-    """Return how often each (document, token) is in the rows, but for the overlap."""
-    seen = Counter[tuple[int, int]]()
-    columns = (rows.seg_doc, rows.seg_off, rows.seg_len, rows.seg_flags)
-    for doc, offset, length, flags in zip(*(column.tolist() for column in columns), strict=True):
-        seen.update((doc, token) for token in range(offset + bool(flags & REPEATS_TOKEN), offset + length))
-    return seen
 
 
 def assert_equal_rows(found: Rows, expected: Rows) -> None:

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mix_stores import Made, make_documents, make_plans, make_store
+from mix_stores import Made, all_rows, labels_of, make_documents, make_plans, make_store
 
 import pipelines.mix
 from dataprep.errors import PlanError
 from dataprep.mixture import Mixture
-from dataprep.shards import REPEATS_TOKEN, Rows, ShardStage, concat_rows, row_problems
+from dataprep.shards import Rows, ShardStage, row_problems
 from dataprep.tokenizers import ARCADE100K
 from dataprep.tokens import TokenStore
 from pipelines.engine import Engine
@@ -42,21 +42,7 @@ def rows_of(made: Made, index: int) -> Rows:
         output_root=made.output,
         engine=Engine(),
     )
-    stage = ShardStage(artifact)
-    parts = []
-    for shard in stage.shards:
-        reader = stage.open_shard(shard.index)
-        parts += [reader.read_rows(batch) for batch in range(reader.num_batches)]
-    return concat_rows(parts)
-
-
-def labels_of(rows: Rows) -> Counter[tuple[int, int]]:
-    """Return how often each (document, token) is in the rows, but for the overlap."""
-    seen = Counter[tuple[int, int]]()
-    columns = (rows.seg_doc, rows.seg_off, rows.seg_len, rows.seg_flags)
-    for doc, offset, length, flags in zip(*(column.tolist() for column in columns), strict=True):
-        seen.update((doc, token) for token in range(offset + bool(flags & REPEATS_TOKEN), offset + length))
-    return seen
+    return all_rows(ShardStage(artifact))
 
 
 sources = st.fixed_dictionaries(
