@@ -138,14 +138,52 @@ def test_a_stage_beyond_the_largest_size_is_refused() -> None:
         counts_at_marks([interleave.MAX_ROWS + 1], rows_per_mark=64)
 
 
-def pd2_reference(counts: list[int]) -> list[list[int]]:
-    """The PD2 rule as the papers state it, in fractions: rows of each source in each whole block."""
+@pytest.mark.parametrize(
+    "counts",
+    [
+        [400_000 - 1, 1],
+        [123_457] * 3,
+        [1, 20_000, 70_001, 3, 150_000, 99_999, 65, 60_000],
+        [2_001 + 7 * k for k in range(40)],
+        [400_000],
+        [0, 400_001, 0],
+    ],
+)
+def test_thousands_of_blocks_are_those_of_the_plain_reference(counts: list[int]) -> None:
+    expected = pd2_reference(counts)
+    assert len(expected) > 1000
+    assert all_blocks(counts)[: len(expected)].tolist() == expected
+
+
+@pytest.mark.parametrize("parts", [[5, 7, 9, 11], [1, 1], [1, 2**20, 2**30], [63, 64, 65]])
+def test_the_largest_stage_goes_on_as_the_plain_reference_does(parts: list[int]) -> None:
+    # All rows there may be: what is multiplied in the kernel is as large as it gets in the last 256 blocks.
+    counts = [interleave.MAX_ROWS * part // sum(parts) for part in parts]
+    counts[-1] += interleave.MAX_ROWS - sum(counts)
+    rows_per_mark = 256 * ROWS_PER_BLOCK
+    marks = counts_at_marks(counts, rows_per_mark=rows_per_mark)
+    for mark in (0, len(marks) // 2, len(marks) - 2):
+        first = mark * rows_per_mark // ROWS_PER_BLOCK
+        blocks = block_counts(counts, first_block=first, num_blocks=256, had=marks[mark])
+        expected = pd2_reference(counts, first_block=first, num_blocks=256, had=marks[mark].tolist())
+        assert blocks.tolist() == expected
+
+
+def pd2_reference(
+    counts: list[int], *, first_block: int = 0, num_blocks: int | None = None, had: list[int] | None = None
+) -> list[list[int]]:
+    """The PD2 rule as the papers state it, in fractions: rows of each source in each whole block.
+
+    Of all blocks, or of ``num_blocks`` from ``first_block`` on, before which the sources ``had`` their rows.
+    """
     num_rows = sum(counts)
     shares = [Fraction(ROWS_PER_BLOCK * count, num_rows) if num_rows else Fraction(0) for count in counts]
     weights = [share - floor(share) for share in shares]
-    turns = [0] * len(counts)
+    turns = [had[i] - floor(share) * first_block if had else 0 for i, share in enumerate(shares)]
+    if num_blocks is None:
+        num_blocks = num_rows // ROWS_PER_BLOCK - first_block
     blocks = []
-    for block in range(num_rows // ROWS_PER_BLOCK):
+    for block in range(first_block, first_block + num_blocks):
         ready = [i for i, w in enumerate(weights) if w and floor(turns[i] / w) <= block]
         ready.sort(key=lambda i: (*pd2_priority(turns[i] + 1, weights[i]), i))
         chosen = set(ready[: int(sum(weights))])
