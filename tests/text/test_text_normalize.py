@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import unicodedata
 from pathlib import Path
 
@@ -14,13 +13,11 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from reference_normalize import prose, source_code
 
 from dataprep.errors import BadInputError
 from dataprep.text.buffers import large_strings, utf8_buffers
 from dataprep.text.normalize import compose, normalize
-
-LINE_ENDS = "\x0b\x0c\x85\u2028\u2029"
-CONTROLS = "".join(chr(c) for c in (*range(0x20), *range(0x7F, 0xA0)) if chr(c) not in "\t\n\r" + LINE_ENDS)
 
 texts = st.text(
     st.one_of(
@@ -29,18 +26,6 @@ texts = st.text(
     ),
     max_size=40,
 )
-
-
-def prose(text: str) -> str:
-    """The slow reference for prose."""
-    text = text.translate(dict.fromkeys(map(ord, CONTROLS)))
-    text = re.sub(f"\r\n|[\r{LINE_ENDS}]", "\n", text)
-    return unicodedata.normalize("NFC", text.lstrip("\ufeff"))
-
-
-def source_code(text: str) -> str:
-    """The slow reference for code."""
-    return text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def normalized(texts: list[str | None], *, code: bool = False) -> list[str | None]:
