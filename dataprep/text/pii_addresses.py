@@ -18,6 +18,8 @@ from dataprep.text.utf8 import decode, previous
 _DOT, _DASH, _COLON, _SLASH, _LESS = 0x2E, 0x2D, 0x3A, 0x2F, 0x3C
 _LONGEST_LOCAL, _LONGEST_DOMAIN, _LONGEST_TLD = 64, 255, 24
 _FIRST_LARGE_OCTET = 64
+_TOO_LONG_IPV6 = 48
+"""Bytes of a run of digits, colons and dots that is no address, wherever it ends."""
 
 _NO_TLDS = np.frombuffer(
     b"png jpg jpeg gif svg webp bmp ico css js html htm php pdf txt xml json exe dll service conf socket "
@@ -79,7 +81,9 @@ def ipv4_at(data: Any, i: int, barrier: int, stop: int, classes: Any) -> Any:
     line and has a dot and a space behind it, or has ``§`` before it, is a section's too.
     """
     left = before(data, i, barrier)
-    if classes[left] & WORD or left in (_DOT, 0x23, 0x24, 0x2C, 0x5C, 0xA7):  # dot # $ comma backslash §
+    if classes[left] & WORD or left in (_DOT, 0x23, 0x24, 0x2C, 0x5C):  # dot # $ comma backslash
+        return int64(-1)
+    if left == 0xA7 and data[i - 2] == 0xC2:  # § and not another character that ends in this byte
         return int64(-1)
     if i - 1 > lowest(barrier):
         further = before(data, i - 1, barrier)
@@ -125,10 +129,10 @@ def ipv6_at(data: Any, i: int, barrier: int, stop: int, classes: Any) -> Any:
     left = before(data, i, barrier)
     if classes[left] & WORD or left in (_DOT, _COLON, _DASH):
         return int64(-1)
-    limit, end = min(stop, i + 48), i
+    limit, end = min(stop, i + _TOO_LONG_IPV6), i
     while end < limit and (classes[data[end]] & HEX or data[end] in (_COLON, _DOT)):
         end += 1
-    if end == limit and end < stop:
+    if end == i + _TOO_LONG_IPV6:
         return int64(-1)
     if end < stop and (classes[data[end]] & WORD or data[end] == _LESS):
         return int64(-1)

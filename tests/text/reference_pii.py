@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Collection
 
 from dataprep.text.pii import PII_KINDS
 from dataprep.text.pii_keys import ALNUM, DASH, DIGIT, DOT, KEY_FORMS, TOKEN, UPPER, WORD, KeyForm
@@ -59,6 +60,11 @@ def latin(c: str) -> bool:
     return 0xC0 <= ord(c) <= 0x24F and unicodedata.category(c)[0] == "L"
 
 
+def of_bytes(text: str, size: int) -> str:
+    """Return as much of a text as fits into so many bytes."""
+    return text.encode()[:size].decode(errors="ignore")
+
+
 def email_at(text: str, at: int, barrier: int) -> tuple[int, int] | None:
     start = at
     while start > barrier and at - start < 64:
@@ -71,6 +77,7 @@ def email_at(text: str, at: int, barrier: int) -> tuple[int, int] | None:
     if start == at or text[at - 1] == ".":
         return None
     end, place, labels = None, at + 1, 0
+    text = text[:place] + of_bytes(text[place:], 255)
     while True:
         stop = place
         while stop < len(text) and (
@@ -188,7 +195,7 @@ def candidates(text: str, i: int, *, opened: bool) -> list[tuple[str, bool]]:
         digits = re.compile(r"[0-9]*").match(text, place)
         assert digits is not None
         end = digits.end()
-        if end == place or end - i > 40 or len(re.sub("[^0-9]", "", text[i:end])) > 15:
+        if end == place or len(text[i:end].encode()) > 40 or len(re.sub("[^0-9]", "", text[i:end])) > 15:
             return found
         found.append((text[i:end], opened))
         place = end
@@ -207,7 +214,7 @@ def international(text: str, i: int, barrier: int) -> tuple[int, int] | None:
     opened = far == "(" and i - 1 > barrier
     if is_word(far) or far in "+-./*^)$":
         return None
-    window = text[i : i + 40]  # bytes in the code; the difference shows in no number of real length
+    window = of_bytes(text[i:], 40)
     if COUNTRY.match(re.sub("[^0-9]", "", window)[:3]) is None or len(re.sub("[^0-9]", "", window)) < 3:
         return None
     best = None
@@ -312,33 +319,52 @@ def key_of(form: KeyForm, text: str, i: int, barrier: int) -> tuple[int, int] | 
     return (start, body.end()) if mixed or not form.mixed else None
 
 
-def secret_at(text: str, i: int, barrier: int) -> Match | None:
-    if text.startswith("eyJ", i - 2) and i - 2 >= barrier:
+def label_end(data: bytes, i: int) -> int | None:
+    """Return the end of a private key's label of at most 39 bytes and of the five dashes behind it."""
+    dashes = data.find(b"-----", i, i + 44)
+    return dashes + 5 if dashes >= 0 and b"PRIVATE KEY" in data[i:dashes] else None
+
+
+def private_key_at(text: str, i: int) -> int | None:
+    """Return the character behind the block of a private key."""
+    data = text[i:].encode()
+    if not data.startswith(b"-----BEGIN "):
+        return None
+    head = label_end(data, len(b"-----BEGIN "))
+    dashes = -1 if head is None else data.find(b"-----", head)
+    if dashes < 0 or not data.startswith(b"-----END ", dashes):
+        return None
+    end = label_end(data, dashes + len(b"-----END "))
+    return None if end is None else i + len(data[:end].decode())
+
+
+def secret_at(text: str, i: int, barrier: int, kinds: Collection[str]) -> Match | None:
+    if "jwt" in kinds and text.startswith("eyJ", i - 2) and i - 2 >= barrier:
         left = before(text, i - 2, barrier)
         match = re.compile(r"eyJ[\w-]{7,}\.[\w-]{10,}\.[\w-]{10,}", re.ASCII).match(text, i - 2)
         if match is not None and not is_word(left) and left != "-":
             return "jwt", i - 2, match.end()
-    label = r"(?=[^\n]{0,39}?PRIVATE KEY)(?:(?!-----).){1,39}?-----"
-    match = re.compile(rf"-----BEGIN {label}(?:(?!-----).)*-----END {label}", re.DOTALL).match(text, i)
-    if match is not None:
-        return "private_key", i, match.end()
+    if "private_key" in kinds and text[i] == "-":
+        end = private_key_at(text, i)
+        if end is not None:
+            return "private_key", i, end
     for form in KEY_FORMS:
-        if form.prefix[form.anchor] == text[i]:
+        if form.kind in kinds and form.prefix[form.anchor] == text[i]:
             found = key_of(form, text, i, barrier)
             if found is not None:
                 return form.kind, *found
     return None
 
 
-def number_at(text: str, i: int, barrier: int) -> Match | None:
+def number_at(text: str, i: int, barrier: int, kinds: Collection[str]) -> Match | None:
     for kind, function in (("ipv4", ipv4_at), ("ipv6", ipv6_at), ("phone", phone_at)):
-        found = function(text, i, barrier)
+        found = function(text, i, barrier) if kind in kinds else None
         if found is not None:
             return kind, *found
     return None
 
 
-def matches(text: str) -> list[Match]:
+def matches(text: str, kinds: Collection[str] = PII_KINDS) -> list[Match]:
     """Return kind, first character and the one behind of every match."""
     found: list[Match] = []
     i = barrier = 0
@@ -346,12 +372,12 @@ def matches(text: str) -> list[Match]:
         match: Match | None = None
         digit = text[i].isascii() and text[i].isdigit()
         if digit:
-            match = number_at(text, i, barrier)
+            match = number_at(text, i, barrier, kinds)
         elif text[i] == "@":
-            email = email_at(text, i, barrier)
+            email = email_at(text, i, barrier) if "email" in kinds else None
             match = None if email is None else ("email", *email)
         else:
-            match = secret_at(text, i, barrier)
+            match = secret_at(text, i, barrier, kinds)
         if match is not None:
             found.append(match)
             i = barrier = match[2]
