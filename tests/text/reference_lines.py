@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections import Counter
 
 CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 POLICIES = (
@@ -49,17 +48,28 @@ def without(line: str, pattern: str) -> str:
     return "".join(parts) + line[place:]
 
 
+Piece = tuple[str, int, int]
+"""Kind of what was removed, and the bytes of the text in which it stood."""
+
+
+def sized(text: str) -> int:
+    return len(text.encode())
+
+
 def refinedweb_lines(
     text: str, *, max_upper: float = 0.5, max_numeric: float = 0.999999, min_words: int = 2, short: int = 10
-) -> tuple[str, Counter[str], float]:
-    kept, kinds = [], Counter[str]()
+) -> tuple[str, list[Piece], float]:
+    """Return the new text, the removed pieces (each the line it stood in), and the share of words removed."""
+    kept, pieces, place = [], list[Piece](), 0
     for line in text.split("\n"):
+        start, stop = place, place + sized(line)
+        place = stop + 1
         if not line.strip():
             kept.append(line)
             continue
         kind = drop_kind(line, max_upper, max_numeric, min_words)
         if kind is not None:
-            kinds[kind] += 1
+            pieces.append((kind, start, stop))
             continue
         changed = line
         if len(line.split()) <= short:
@@ -69,41 +79,49 @@ def refinedweb_lines(
                 ("line_sign_in", r"\Asign-in\s?"),
             ):
                 shorter = without(changed, pattern) if changed.strip() else changed
-                kinds[name] += shorter != changed
+                if shorter != changed:
+                    pieces.append((name, start, stop))
                 changed = shorter
         if changed.strip() or changed == line:
             kept.append(changed)
-    kinds = +kinds
-    edited = "\n".join(kept).strip() if kinds else text
+    edited = "\n".join(kept).strip() if pieces else text
     words = len(text.split())
     left = len(edited.split())
-    return edited, kinds, (words - left) / words if words else float("nan")
+    return edited, pieces, (words - left) / words if words else float("nan")
 
 
-def c4_lines(text: str, *, terminal_punct: bool, min_words: int) -> tuple[str, Counter[str]]:
-    kept, kinds = [], Counter[str]()
-    for raw in text.splitlines():
-        line, words = raw.strip(), raw.split()
+def c4_lines(text: str, *, terminal_punct: bool, min_words: int) -> tuple[str, list[Piece]]:
+    """Return the lines that stay, and what went: stripped lines, and the citations of those that stay."""
+    kept, pieces, place = [], list[Piece](), 0
+    for whole in text.splitlines(keepends=True):
+        start = place + sized(whole) - sized(whole.lstrip())
+        place += sized(whole)
+        line, words = whole.strip(), whole.split()
         if not words:
             continue
-        citations = CITATION.findall(line)
+        citations, last, begin = list[Piece](), 0, start
+        for one in CITATION.finditer(line):
+            begin += sized(line[last : one.start()])
+            citations.append(("c4_citation", begin, begin + sized(one.group())))
+            last = one.start()
+        stop = start + sized(line)
         line = CITATION.sub("", line)
         if any(len(word) > 1000 for word in words):
-            kinds["c4_long_word"] += 1
+            pieces.append(("c4_long_word", start, stop))
         elif terminal_punct and (not line.endswith((".", "?", "!", '"', "'")) or line.endswith("...")):
-            kinds["c4_no_end_mark"] += 1
+            pieces.append(("c4_no_end_mark", start, stop))
         elif len(words) < min_words:
-            kinds["c4_few_words"] += 1
+            pieces.append(("c4_few_words", start, stop))
         elif "lorem ipsum" not in line.lower() and "javascript" in line.lower():
-            kinds["c4_javascript"] += 1
+            pieces.append(("c4_javascript", start, stop))
         elif (
             "lorem ipsum" not in line.lower()
             and "{" not in line
             and any(policy in line.lower() for policy in POLICIES)
         ):
-            kinds["c4_policy"] += 1
+            pieces.append(("c4_policy", start, stop))
         else:
-            kinds["c4_citation"] += len(citations)
+            pieces += citations
             if line.strip():
                 kept.append(line)
-    return "\n".join(kept).strip(), +kinds
+    return "\n".join(kept).strip(), pieces

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from line_texts import PIECES, assert_as_c4, assert_as_refinedweb
 from pydantic import ValidationError
 from reference_lines import CITATION, c4_lines, refinedweb_lines
 
@@ -20,15 +20,6 @@ from dataprep.signals import WebTextSignals, measure
 from dataprep.text.edited import KIND, ROW, START, STOP, Edited
 from dataprep.text.lines import C4Lines, RefinedWebLines
 from dataprep.text.normalize import normalize
-
-PIECES = [
-    "a", "the cat sat", "THE", "USA TODAY", "Straße", "слово", "漢字", "ǅ", "12", "3.5", "٣", "½", "²", "_",
-    " ", " ", "  ", "\t", "\u00a0", "\u3000", "\n", "\n", "\n\n", ".", "...", "!", "'", '"', "-", "—", "😀",
-    "e\u0301", "items in cart", "Items In Cart", "Read more...", "read more…", "Sign-in", "SIGN-IN",
-    "sign-in to", "3 likes", "1,024.5K Views", "12 followers", "shares", "\u212a", "7 li\u212aes", "[1]",
-    "[]", "[٣]", "[edit]", "[citation needed]", "[", "]", "{", "lorem ipsum", "JavaScript", "java[2]script",
-    "use cookies", "Privacy Policy", "x" * 1001,
-]  # fmt: skip
 
 texts = st.one_of(
     st.lists(st.sampled_from(PIECES), max_size=40).map("".join),
@@ -78,20 +69,7 @@ def test_refinedweb_by_hand(text: str, expected: str | None, kinds: dict[str, in
 )
 def test_refinedweb_equals_the_reference(texts: list[str | None], max_upper: float, short: int) -> None:
     edit = RefinedWebLines(max_upper_ratio=max_upper, short_line_words=short)
-    before = column(texts)
-    edited = edit.apply(before)
-    edited.text.validate(full=True)
-    for row, text in enumerate(texts):
-        ratio = edited.signals["removed_word_ratio"][row]
-        if text is None:
-            assert edited.text[row].as_py() is None
-            assert math.isnan(ratio)
-            assert not kinds_of(edited, row)
-            continue
-        expected, kinds, share = refinedweb_lines(text, max_upper=max_upper, short=short)
-        assert edited.text[row].as_py() == expected
-        assert kinds_of(edited, row) == kinds
-        assert ratio == np.float32(share) or (math.isnan(ratio) and math.isnan(share))
+    assert_as_refinedweb(edit, column(texts), texts)
 
 
 @pytest.mark.parametrize(
@@ -117,15 +95,8 @@ def test_c4_by_hand(text: str, expected: str, kinds: dict[str, int]) -> None:
 
 @given(st.lists(st.one_of(st.none(), texts), max_size=5), st.booleans(), st.integers(0, 5))
 def test_c4_equals_the_reference(texts: list[str | None], terminal_punct: bool, min_words: int) -> None:
-    edited = C4Lines(terminal_punct=terminal_punct, min_words=min_words).apply(column(texts))
-    edited.text.validate(full=True)
-    for row, text in enumerate(texts):
-        if text is None:
-            assert edited.text[row].as_py() is None
-            continue
-        expected, kinds = c4_lines(text, terminal_punct=terminal_punct, min_words=min_words)
-        assert edited.text[row].as_py() == expected
-        assert kinds_of(edited, row) == kinds
+    edit = C4Lines(terminal_punct=terminal_punct, min_words=min_words)
+    assert_as_c4(edit, column(texts), texts)
 
 
 @given(st.lists(texts, min_size=1, max_size=3), st.booleans(), st.integers(0, 5))
