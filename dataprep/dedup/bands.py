@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from dataprep.dedup.compiled import kernel
+from dataprep.kernels import at, kernel, read, write
 
 UInt32Array = npt.NDArray[np.uint32]
 UInt64Array = npt.NDArray[np.uint64]
 
 # splitmix64's increment and multipliers (Steele, Lea and Flood, OOPSLA 2014).
-_GOLDEN = 0x9E3779B97F4A7C15
-_MIX_1 = 0xBF58476D1CE4E5B9
-_MIX_2 = 0x94D049BB133111EB
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 def band_keys(signatures: UInt32Array, *, num_bands: int, rows_per_band: int) -> UInt64Array:
@@ -31,14 +33,14 @@ def band_keys(signatures: UInt32Array, *, num_bands: int, rows_per_band: int) ->
     return keys
 
 
-@kernel
-def _fill_keys(signatures: UInt32Array, rows_per_band: int, keys: UInt64Array) -> None:
+@kernel("none", read("uint32", 2), "int64", write("uint64", 2))
+def _fill_keys(signatures: Any, rows_per_band: int, keys: Any) -> None:
     for row in range(keys.shape[0]):
         for band in range(keys.shape[1]):
-            state = np.uint64(band + 1) * np.uint64(_GOLDEN)
-            for value in signatures[row, band * rows_per_band : (band + 1) * rows_per_band]:
-                state = (state ^ np.uint64(value)) + np.uint64(_GOLDEN)
-                state = (state ^ (state >> np.uint64(30))) * np.uint64(_MIX_1)
-                state = (state ^ (state >> np.uint64(27))) * np.uint64(_MIX_2)
+            state = np.uint64(band + 1) * _GOLDEN
+            for k in range(band * rows_per_band, (band + 1) * rows_per_band):
+                state = (state ^ np.uint64(signatures[at(row), at(k)])) + _GOLDEN
+                state = (state ^ state >> np.uint64(30)) * _MIX_1
+                state = (state ^ state >> np.uint64(27)) * _MIX_2
                 state ^= state >> np.uint64(31)
-            keys[row, band] = state
+            keys[at(row), at(band)] = state

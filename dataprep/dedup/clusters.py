@@ -10,17 +10,17 @@ components in MapReduce and beyond", SoCC 2014.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dataprep.dedup.compiled import kernel
 from dataprep.dedup.edges import Edges, concatenate_edges, distinct_edges
 from dataprep.hashing import mix64
+from dataprep.kernels import at, kernel, read, subroutine, write
 
 UInt64Array = npt.NDArray[np.uint64]
 Int64Array = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 _BUCKET_KEY = 0x73746172  # "star"
 
@@ -31,7 +31,7 @@ def close_clusters(edges: Edges) -> Edges:
     The result is ascending by worse document.
     """
     nodes = _number_nodes(edges)
-    root = np.arange(len(nodes.doc_id))
+    root = np.arange(len(nodes.doc_id), dtype=np.int64)
     _unite(nodes.better, nodes.worse, nodes.preference, root, np.empty(len(edges), dtype=bool))
     _point_to_roots(root)
     members = np.flatnonzero(root != np.arange(len(root)))
@@ -45,7 +45,8 @@ def spanning_forest(edges: Edges) -> Edges:
     """Return the edges that connect what the edges before them left apart: same clusters, fewer edges."""
     nodes = _number_nodes(edges)
     joined = np.empty(len(edges), dtype=bool)
-    _unite(nodes.better, nodes.worse, nodes.preference, np.arange(len(nodes.doc_id)), joined)
+    root = np.arange(len(nodes.doc_id), dtype=np.int64)
+    _unite(nodes.better, nodes.worse, nodes.preference, root, joined)
     return edges.take(joined)
 
 
@@ -68,20 +69,18 @@ def _number_nodes(edges: Edges) -> _Nodes:
     return _Nodes(doc_id, preference, number[: len(edges)], number[len(edges) :])
 
 
-@kernel
-def _root_of(root: Int64Array, node: int) -> int:
-    while root[node] != node:
-        root[node] = root[root[node]]
-        node = root[node]
+@subroutine
+def _root_of(root: Any, node: int) -> int:
+    while root[at(node)] != node:
+        root[at(node)] = root[at(root[at(node)])]
+        node = root[at(node)]
     return node
 
 
-@kernel
-def _unite(
-    a: Int64Array, b: Int64Array, preference: UInt64Array, root: Int64Array, joined: BoolArray
-) -> None:
+@kernel("none", read("int64"), read("int64"), read("uint64"), write("int64"), write("boolean"))
+def _unite(a: Any, b: Any, preference: Any, root: Any, joined: Any) -> None:
     """Unite the nodes of each edge; the better root stays root. Nodes are numbered by document id."""
-    for i in range(a.shape[0]):
+    for i in range(len(a)):
         root_a, root_b = _root_of(root, a[i]), _root_of(root, b[i])
         joined[i] = root_a != root_b
         a_is_better = preference[root_a] < preference[root_b] or (
@@ -93,9 +92,9 @@ def _unite(
             root[root_a] = root_b
 
 
-@kernel
-def _point_to_roots(root: Int64Array) -> None:
-    for node in range(root.shape[0]):
+@kernel("none", write("int64"))
+def _point_to_roots(root: Any) -> None:
+    for node in range(len(root)):
         root[node] = _root_of(root, node)
 
 

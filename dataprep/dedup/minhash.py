@@ -22,9 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dataprep.dedup import shingle_kernels
-from dataprep.dedup.buffers import utf8_buffers
-from dataprep.dedup.shingle_kernels import FINAL_MULTIPLIER, SHINGLE_MULTIPLIER, WORD_MULTIPLIER, WORD_START
+from dataprep.dedup import shingle_kernels, word_kernels
+from dataprep.dedup.buffers import filled_buffers
+from dataprep.dedup.shingle_kernels import FINAL_MULTIPLIER, SHINGLE_MULTIPLIER
+from dataprep.dedup.word_kernels import WORD_MULTIPLIER, WORD_START
 from dataprep.dedup.words import word_table
 
 UInt32Array = npt.NDArray[np.uint32]
@@ -82,11 +83,22 @@ class Signatures:
 
 def minhash(text: pa.LargeStringArray, *, num_perm: int, ngram: int, seed: int) -> Signatures:
     """Return the MinHash signatures of texts; a null counts as an empty text."""
-    offsets, data = utf8_buffers(text)
+    buffers = filled_buffers(text)
     factors, shifts = permutations(num_perm, seed)
     values = np.empty((len(text), num_perm), dtype=np.uint32)
     num_shingles = np.empty(len(text), dtype=np.uint32)
-    shingle_kernels.sign_texts(offsets, data, word_table(), ngram, factors, shifts, values, num_shingles)
+    shingle_kernels.sign_texts(
+        buffers.offsets,
+        buffers.data,
+        word_table(),
+        factors,
+        shifts,
+        np.empty(word_kernels.folded_bytes(buffers.longest), dtype=np.uint8),
+        np.empty(ngram, dtype=np.uint64),
+        np.empty(shingle_kernels.NUM_PENDING, dtype=np.uint32),
+        values,
+        num_shingles,
+    )
     return Signatures(values, num_shingles)
 
 
@@ -106,10 +118,22 @@ class ShingleSets:
 
 def shingle_sets(text: pa.LargeStringArray, *, ngram: int) -> ShingleSets:
     """Return the set of shingles of each text; a null counts as an empty text."""
-    offsets, data = utf8_buffers(text)
+    buffers, table = filled_buffers(text), word_table()
+    folded = np.empty(word_kernels.folded_bytes(buffers.longest), dtype=np.uint8)
     num_words = np.empty(len(text), dtype=np.int64)
-    shingle_kernels.count_words(offsets, data, word_table(), num_words)
-    hashes = np.empty(int(np.maximum(num_words - ngram + 1, 0).sum()), dtype=np.uint64)
-    set_offsets = np.zeros(len(text) + 1, dtype=np.int64)
-    shingle_kernels.hash_shingles(offsets, data, word_table(), ngram, hashes, set_offsets)
+    word_kernels.count_words(buffers.offsets, buffers.data, table, folded, num_words)
+    num_shingles = np.maximum(num_words - ngram + 1, 0)
+    hashes = np.empty(int(num_shingles.sum()), dtype=np.uint64)
+    set_offsets = np.empty(len(text) + 1, dtype=np.int64)
+    shingle_kernels.hash_shingles(
+        buffers.offsets,
+        buffers.data,
+        table,
+        folded,
+        np.empty(ngram, dtype=np.uint64),
+        np.empty(int(num_shingles.max(initial=0)), dtype=np.uint64),
+        np.empty(shingle_kernels.NUM_DIGITS, dtype=np.int64),
+        hashes,
+        set_offsets,
+    )
     return ShingleSets(set_offsets, hashes[: set_offsets[-1]])

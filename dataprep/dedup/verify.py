@@ -11,17 +11,17 @@ that are compared are bounded, so a group of n members costs O(n) and not O(n**2
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dataprep.dedup.compiled import kernel
 from dataprep.dedup.edges import Edges, distinct_edges
 from dataprep.dedup.minhash import ShingleSets
+from dataprep.kernels import at, borrowed, kernel, read, subroutine, write
 
 UInt32Array = npt.NDArray[np.uint32]
 UInt64Array = npt.NDArray[np.uint64]
-Int64Array = npt.NDArray[np.int64]
 
 MAX_LEADERS = 64
 """Leaders and followers of a group that a member is compared with; the oldest is forgotten.
@@ -61,13 +61,15 @@ def verified_edges(
         sets, least_similarity = shingles, threshold
     better = np.empty(len(order), dtype=np.int64)
     _verify(
-        group,
+        np.ascontiguousarray(group),
         order,
         np.ascontiguousarray(signatures),
         least_matches,
-        sets.offsets,
-        sets.hashes,
+        np.ascontiguousarray(sets.offsets),
+        np.ascontiguousarray(sets.hashes),
         least_similarity,
+        np.empty(MAX_LEADERS, dtype=np.int64),
+        np.empty(MAX_LEADERS, dtype=np.int64),
         better,
     )
     worse_rows = np.flatnonzero(better >= 0)
@@ -86,27 +88,27 @@ def least_matching_values(threshold: float, num_perm: int) -> int:
     return math.ceil(threshold * num_perm - 1e-9)
 
 
-@kernel
-def _num_matches(signatures: UInt32Array, a: int, b: int) -> int:
+@subroutine
+def _num_matches(signatures: Any, a: int, b: int) -> int:
     matches = 0
     for k in range(signatures.shape[1]):
-        matches += signatures[a, k] == signatures[b, k]
+        matches += signatures[at(a), at(k)] == signatures[at(b), at(k)]
     return matches
 
 
-@kernel
-def _jaccard(offsets: Int64Array, hashes: UInt64Array, a: int, b: int) -> float:
+@subroutine
+def _jaccard(offsets: Any, hashes: Any, a: int, b: int) -> float:
     """Return the Jaccard similarity of two ascending sets without repeats."""
     i, stop_i = offsets[a], offsets[a + 1]
     j, stop_j = offsets[b], offsets[b + 1]
     size_a, size_b = stop_i - i, stop_j - j
     common = 0
     while i < stop_i and j < stop_j:
-        if hashes[i] == hashes[j]:
+        if hashes[at(i)] == hashes[at(j)]:
             common += 1
             i += 1
             j += 1
-        elif hashes[i] < hashes[j]:
+        elif hashes[at(i)] < hashes[at(j)]:
             i += 1
         else:
             j += 1
@@ -114,52 +116,74 @@ def _jaccard(offsets: Int64Array, hashes: UInt64Array, a: int, b: int) -> float:
     return common / union if union > 0 else 0.0
 
 
-@kernel
-def _are_similar(
-    signatures: UInt32Array,
+@subroutine
+def _first_similar(
+    signatures: Any,
     least_matches: int,
-    offsets: Int64Array,
-    hashes: UInt64Array,
+    offsets: Any,
+    hashes: Any,
     least_similarity: float,
-    a: int,
-    b: int,
-) -> bool:
-    if _num_matches(signatures, a, b) < least_matches:
-        return False
-    return least_similarity == 0.0 or _jaccard(offsets, hashes, a, b) >= least_similarity
+    row: int,
+    others: Any,
+    count: int,
+) -> Any:
+    """Return the first of the rows ``others`` that ``row`` is similar to, or -1.
+
+    ``count`` rows have come there; the last ``MAX_LEADERS`` of them are left, the oldest first.
+    """
+    for k in range(max(0, count - MAX_LEADERS), count):
+        other = others[k % MAX_LEADERS]
+        if _num_matches(signatures, row, other) >= least_matches and (
+            least_similarity == 0.0 or _jaccard(offsets, hashes, row, other) >= least_similarity
+        ):
+            return other
+    return -1
 
 
-@kernel
+@kernel(
+    "none",
+    read("uint64"),
+    read("int64"),
+    read("uint32", 2),
+    "int64",
+    read("int64"),
+    read("uint64"),
+    "float64",
+    write("int64"),
+    write("int64"),
+    write("int64"),
+)
 def _verify(
-    group: UInt64Array,
-    order: Int64Array,
-    signatures: UInt32Array,
+    group: Any,
+    order: Any,
+    signatures: Any,
     least_matches: int,
-    offsets: Int64Array,
-    hashes: UInt64Array,
+    offsets: Any,
+    hashes: Any,
     least_similarity: float,
-    better: Int64Array,
+    leaders: Any,
+    followers: Any,
+    better: Any,
 ) -> None:
-    """Fill ``better`` with the row that each row is a duplicate of, or -1; rows in ``order``."""
-    leaders = np.empty(MAX_LEADERS, dtype=np.int64)
-    followers = np.empty(MAX_LEADERS, dtype=np.int64)
+    """Write into ``better`` the row that each row is a duplicate of, or -1; rows in ``order``.
+
+    ``leaders`` and ``followers`` are scratch, int64[MAX_LEADERS]. Where the least similarity is 0,
+    sets are not compared.
+    """
+    signatures, offsets, hashes = borrowed(signatures), borrowed(offsets), borrowed(hashes)
+    leaders, followers = borrowed(leaders), borrowed(followers)
     num_leaders = num_followers = 0
-    for place in range(order.shape[0]):
+    for place in range(len(order)):
         row = order[place]
         if place == 0 or group[row] != group[order[place - 1]]:
             num_leaders = num_followers = 0
-        found = -1
-        for k in range(max(0, num_leaders - MAX_LEADERS), num_leaders):
-            other = leaders[k % MAX_LEADERS]
-            if _are_similar(signatures, least_matches, offsets, hashes, least_similarity, row, other):
-                found = other
-                break
+        found = _first_similar(
+            signatures, least_matches, offsets, hashes, least_similarity, row, leaders, num_leaders
+        )
         if found < 0:
-            for k in range(max(0, num_followers - MAX_LEADERS), num_followers):
-                other = followers[k % MAX_LEADERS]
-                if _are_similar(signatures, least_matches, offsets, hashes, least_similarity, row, other):
-                    found = other
-                    break
+            found = _first_similar(
+                signatures, least_matches, offsets, hashes, least_similarity, row, followers, num_followers
+            )
         if found < 0:
             leaders[num_leaders % MAX_LEADERS] = row
             num_leaders += 1

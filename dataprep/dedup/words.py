@@ -18,7 +18,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from dataprep.dedup.shingle_kernels import WORD_ENDS
+from dataprep.dedup.word_kernels import WORD_ENDS
 
 NUM_CODE_POINTS = 0x110000
 

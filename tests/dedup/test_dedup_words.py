@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from dataprep.dedup.shingle_kernels import WORD_ENDS
+from dataprep.dedup.word_kernels import WORD_ENDS
 from dataprep.dedup.words import word_table
 
 ALL_CHARACTERS = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
