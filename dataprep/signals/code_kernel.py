@@ -64,7 +64,7 @@ SURELY_GENERATED, GENERATED, DO_NOT_EDIT, LICENCE = 1, 2, 4, 8
 
 _HEAD_LINES = 10
 """Lines in which a mark of generated code is looked for."""
-_XML_HEAD_CHARS = 100
+_XML_HEAD_BYTES = 100
 _LETTERS_PER_PIECE, _DIGITS_PER_PIECE = 8, 2
 _RUNS = ALPHA | DIGIT | SPACE
 _LINE, _BLOCK, _MARKUP, _SINGLE, _DOUBLE = 1, 2, 3, 4, 5
@@ -267,8 +267,8 @@ def html_visible_chars(data: Any, start: int, stop: int, first: Any, blocks: Any
 
 @subroutine
 def starts_with_xml(data: Any, start: int, stop: int) -> bool:
-    """Return whether ``<?xml version=`` begins within the first 100 characters."""
-    for i in range(start, min(stop - 5, start + _XML_HEAD_CHARS)):
+    """Return whether ``<?xml`` begins within the first 100 bytes."""
+    for i in range(start, min(stop - 4, start + _XML_HEAD_BYTES)):
         mark = data[i] == _LESS and data[i + 1] == 0x3F
         if mark and data[i + 2] == 0x78 and data[i + 3] == 0x6D and data[i + 4] == 0x6C:
             return True

@@ -84,12 +84,16 @@ def is_literal(line: str) -> bool:
     return LITERAL.fullmatch(line.lstrip()) is not None
 
 
+MARKUP = re.compile(
+    r"""<!--.*?(?:(?<=--)>|\Z)  # a comment; the dashes of its beginning may be those of its end
+        | <s(?:c(?:.*?(?=</sc)|.*) | ty(?:.*?(?=</st)|.*))[^>]*>?  # script or style, with its last tag
+        | <[^>]*>?""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE | re.ASCII,
+)
+
+
 def html_visible(text: str) -> int:
-    text = re.sub(r"<!--.*?(?:(?<=--)>|\Z)", "\x00", text, flags=re.DOTALL)
-    for opening, closing in (("<sc", "</sc"), ("<styl", "</st")):
-        text = re.sub(f"{opening}.*?(?:(?={closing})|\\Z)", "\x00", text, flags=re.DOTALL | re.IGNORECASE)
-    text = re.sub(r"<.*?(?:>|\Z)", " ", text, flags=re.DOTALL).replace("\x00", " ")
-    return len(" ".join(text.split()))
+    return len(" ".join(MARKUP.sub(" ", text).split()))
 
 
 def code_signals(text: str, *, kind: str = "other") -> dict[str, float]:
@@ -124,6 +128,8 @@ def code_signals(text: str, *, kind: str = "other") -> dict[str, float]:
         "code_literal_frac": literal / visible if visible else NAN,
         "code_auto_generated": float(surely or probably),
         "code_licence_only": float(licence and any(solid) and sum(comments) == sum(solid)),
-        "code_xml_document": float("<?xml" in text[:104] and text.encode().find(b"<?xml") < 100),
+        "code_xml_document": float(0 <= text.encode().find(b"<?xml") < 100),
         "code_data_chars": size if kind == "data" else NAN,
+        "code_html_visible_chars": html_visible(text) if kind == "html" else NAN,
+        "code_html_visible_frac": html_visible(text) / size if kind == "html" and size else NAN,
     }

@@ -11,24 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from code_texts import PIECES, assert_as_reference
 from hypothesis import example, given
 from hypothesis import strategies as st
-from reference_code import code_signals, html_visible
+from reference_code import html_visible
 
 from dataprep.filters import judge, resolve_preset
 from dataprep.signals import CodeSignals, TextBatch, measure
 from dataprep.signals.code import file_kinds
 from dataprep.signals.code_kernel import DATA, HTML, OTHER
 from dataprep.text.normalize import normalize
-
-PIECES = [
-    "a", "def f(x):", "return", "naïve", "é", "١", "1", "23", "456", "abcdefghij", "abcdefgh", " ", "  ",
-    "\t", "\n", "\n", "\n", "\n\n", "# note", "#include <x>", "#!", "#[derive]", "//", "/* a", "*/", "*",
-    "* b", "**", "--", ";", "%", "<!--", "<!-", "-->", '"""', "'''", "'", '"', "\\", "[1, 2]", "true",
-    "null", "None", "false", "tune", "{", "}", ",", ":", "x", "=", "<?xml version=", "Copyright",
-    "LICENSE", "auto-generated", "Generated", "DO NOT EDIT", "<reponame>me/x", "<filename>a.py",
-    "<gh_stars>10-100", "<rep\nx\n>ame>", "\u00a0", "\x0c", "\u2028",
-]  # fmt: skip
 
 texts = st.one_of(
     st.lists(st.sampled_from(PIECES), max_size=40).map("".join),
@@ -46,13 +38,7 @@ def measured(texts: list[str | None], **batch: object) -> dict[str, np.ndarray]:
 @example(["<filename>a.py\na"])
 @example(texts=["true1", "node", "None, null", '[1, true, "x"]', "Null", "fake"])
 def test_equals_the_reference(texts: list[str]) -> None:
-    # The raw row's path says that it is data, whatever a tag in the text says.
-    signals = measured(list(texts), meta=pa.array(['{"path": "a.json"}'] * len(texts), pa.string()))
-    for row, text in enumerate(texts):
-        for name, value in code_signals(text, kind="data").items():
-            got = signals[name][row]
-            same = got == np.float32(value) or (math.isnan(value) and math.isnan(got))
-            assert same, f"{name} of {text!r} is {got}, the reference says {value}"
+    assert_as_reference(pa.array(texts, pa.large_string()), texts, kind="data")
 
 
 def test_measures_a_small_file() -> None:
