@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Collection
 
 from reference_words import words_of
 
 from dataprep.text.characters import SYMBOL, TERMINAL, character_table
 
-STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}
+STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 POLICIES = (
     "terms of use",
@@ -107,6 +108,7 @@ def web_signals(
     terminal_punct: bool = False,
     min_line_words: int = 3,
     language: str | None = None,
+    stop_words: Collection[str] = STOP_WORDS,
 ) -> dict[str, float]:
     words = words_of(text, kind=kind, language=language)
     real_words = [word for word in words if not all(has(c, SYMBOL) for c in word)]
@@ -126,7 +128,7 @@ def web_signals(
         "bullet_line_ratio": ratio(sum(s.lstrip().startswith(("•", "-")) for s in segments), len(segments)),
         "ellipsis_line_ratio": ratio(sum(s.rstrip().endswith(("...", "…")) for s in segments), len(segments)),
         "alpha_word_ratio": ratio(sum(any(c.isalpha() for c in word) for word in words), len(words)),
-        "num_stop_words": len(STOP_WORDS & set(words)),
+        "num_stop_words": len(set(stop_words) & set(words)),
         "dup_para_frac": dup_paragraphs / len(paragraphs),
         "dup_para_char_frac": ratio(dup_paragraph_chars, len(text)),
         "dup_line_frac": dup_lines / len(lines),

@@ -11,22 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_web import web_signals
+from web_texts import PIECES, assert_all_as_reference
 
 from dataprep.signals import WebTextSignals, measure, signal_names
 from dataprep.text.normalize import normalize
-
-PIECES = [
-    "the", "be", "have", "The", "cat", "sat", "a", "of", "und", "naïve", "Straße", "слово", "漢字", "e\u0301",
-    " ", " ", " ", " ", "\n", "\n", "\n\n", "\t", "\u00a0", "\r", "\r\n", "\x1c", "\u2028", "\x85", "\x0b",
-    ".", ".", ",", "...", "..", "…", "!", "?", "-", "--", "—", "'", "’s", "'t", "l'", "#", "•", "*", "_",
-    "(", ")", "[", "]", "{", "}", "[1]", "[]", "[٣]", "[edit]", "[citation needed]", "\"", "«", "»", "/", ":",
-    "://", "@", "=", "<", ">", "+", "^", "~", "%", "$", "€", "§", "😀", "™", "1", "42", "3.14", "9,000",
-    "lorem ipsum", "Lorem Ipsum", "JavaScript", "java[2]script", "use cookies", "use coo\u212aies", "İpsum",
-    "Terms of Use", "terms  of use", "privacy policy", "U.S.", "J.R.", "Mr.", "e.g.", "don't", "O'Brien",
-    "well-known", "a.", "x.", "5$", "$S$", "است.", "and/or", "x" * 1001, "\u0661", "\U0001d54f",
-    "\U00010f55", "\u3002", "\x00", "\x7f",
-]  # fmt: skip
 
 texts = st.one_of(
     st.lists(st.sampled_from(PIECES), max_size=60).map("".join),
@@ -37,25 +25,6 @@ texts = st.one_of(
 
 def measured(texts: list[str | None], family: WebTextSignals | None = None) -> dict[str, np.ndarray]:
     return measure([family or WebTextSignals()], pa.array(texts, pa.large_string())).signals
-
-
-def assert_as_reference(texts: list[str], family: WebTextSignals, language: str | None = None) -> None:
-    column = pa.array(texts, pa.large_string())
-    signals = measure([family], column, expected_language=language).signals
-    for row, text in enumerate(texts):
-        expected = web_signals(
-            text,
-            kind=family.words,
-            short_line_chars=family.short_line_chars,
-            terminal_punct=family.c4_terminal_punct,
-            min_line_words=family.c4_min_line_words,
-            language=language if family.words_by_language else None,
-        )
-        assert list(expected) == list(signals)
-        for name, value in expected.items():
-            got = signals[name][row]
-            same = got == np.float32(value) or (math.isnan(value) and math.isnan(got))
-            assert same, f"{name} of {text!r} is {got}, the reference says {value}"
 
 
 def test_counts_words_and_lines_of_a_small_text() -> None:
@@ -102,14 +71,14 @@ def test_measures_the_edges(text: str, signal: str, value: float) -> None:
 def test_equals_the_reference_on_prepared_edges() -> None:
     edges = ["", " ", "\n\n", "\r\n", "a\r\n\r\nb", "a\n\n\n\nb", " a\n\n a", "\n\na\n\na\n\n", *PIECES]
     other = WebTextSignals(words="whitespace", c4_terminal_punct=True, c4_min_line_words=1)
-    assert_as_reference(edges, WebTextSignals())
-    assert_as_reference(edges, other)
+    assert_all_as_reference(edges, WebTextSignals())
+    assert_all_as_reference(edges, other)
 
 
 @settings(max_examples=150)
 @given(st.lists(texts, max_size=5))
 def test_equals_the_reference_on_any_text(texts: list[str]) -> None:
-    assert_as_reference(texts, WebTextSignals())
+    assert_all_as_reference(texts, WebTextSignals())
 
 
 @settings(max_examples=60)
@@ -140,7 +109,7 @@ def test_equals_the_reference_with_any_settings(
             "words_by_language": words_by_language,
         }
     )
-    assert_as_reference(texts, family, language)
+    assert_all_as_reference(texts, family, language)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +155,7 @@ def test_a_slice_with_nulls_measures_as_each_of_its_texts(
 
 
 def test_a_huge_line_and_a_huge_word_equal_the_reference() -> None:
-    assert_as_reference(["x" * 300_000, "ab, " * 3_000, "\n" * 30_000, "é." * 9_000], WebTextSignals())
+    assert_all_as_reference(["x" * 300_000, "ab, " * 3_000, "\n" * 30_000, "é." * 9_000], WebTextSignals())
 
 
 def test_signals_do_not_depend_on_the_batch() -> None:
@@ -214,4 +183,4 @@ def test_equals_the_reference_on_real_pages(corpus: Path) -> None:
     columns = [normalize(column.slice(0, 60), code=False) for column in (french, english)]
     texts = [text for column in columns for text in column.to_pylist() if text]
     assert len(texts) > 100
-    assert_as_reference(texts, WebTextSignals())
+    assert_all_as_reference(texts, WebTextSignals())
