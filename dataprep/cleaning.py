@@ -17,14 +17,15 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from dataprep import documents
-from dataprep.dedup import SignatureConfig, sign
+from dataprep.dedup import SIGNATURE_KERNELS, SignatureConfig, sign
 from dataprep.filters import Perplexity, Preset, Quality, Url, judge, resolve_preset
 from dataprep.hashing import mix64
+from dataprep.kernels import KernelFunction
 from dataprep.model_files import ModelFile, PerplexityModel, QualityModel
 from dataprep.signals import PerplexitySignals, QualitySignals, UrlSignals, measure
 from dataprep.sources import CorpusEntry, SubsetSettings
 from dataprep.text.edits import EditTally, apply_edits
-from dataprep.text.normalize import normalize
+from dataprep.text.normalize import NORMALIZE_KERNELS, normalize
 from dataprep.url_lists import UrlLists
 from dataprep.yaml_models import Frozen
 
@@ -164,6 +165,16 @@ def signal_columns(entry: CorpusEntry, subset: str | None) -> tuple[str, ...]:
     subsets = [subset] if subset is not None else list(entry.subsets)
     presets = {entry.settings(name).preset: preset_of(entry, name) for name in subsets}
     return tuple(dict.fromkeys(name for preset in presets.values() for name in preset.signal_names()))
+
+
+def cleaning_kernels(entry: CorpusEntry, subset: str | None) -> tuple[KernelFunction, ...]:
+    """Return the kernels that :func:`clean` needs for a collection."""
+    subsets = [subset] if subset is not None else list(entry.subsets)
+    presets = {entry.settings(name).preset: preset_of(entry, name) for name in subsets}
+    measured = [one for preset in presets.values() for family in preset.families for one in family.kernels()]
+    edited = [one for preset in presets.values() for edit in preset.edits for one in edit.kernels()]
+    # Redaction and the rules take longest to compile: both begin early, whoever shares the work.
+    return tuple(dict.fromkeys((*edited, *measured, *SIGNATURE_KERNELS, *NORMALIZE_KERNELS)))
 
 
 def clean(

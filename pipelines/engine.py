@@ -26,6 +26,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from dataprep import artifacts, errors, storage
 from dataprep.errors import ArtifactError, ConfigError, DataprepError
+from dataprep.kernels import KernelFunction, prepare
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ Work = Callable[[Any], Mapping[str, Any]]
 ExchangeKind = Literal["files", "shuffle"]
 
 _SHUFFLE_RUNNERS = ("DataflowRunner", "FlinkRunner")
+_COMPILING_PROCESSES = 4
+"""More would not help: the two largest kernels take most of the time."""
 _FAILED_SUFFIX = ".failed"
 
 WORKER_LOG = os.path.join(tempfile.gettempdir(), f"dataprep-workers-{os.getuid()}.log")
@@ -154,8 +157,13 @@ class Engine:
 class _RunTask(beam.DoFn):
     """Do one task and leave its marker."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, kernels: Sequence[KernelFunction]) -> None:
         self._work = work
+        self._kernels = kernels
+
+    def setup(self) -> None:
+        """Share the compilation of kernels with the machine's other workers."""
+        prepare(self._kernels)
 
     def process(self, task: Task) -> Iterator[str]:
         run_one(task, self._work)
@@ -186,7 +194,14 @@ def read_marker(path: str) -> dict[str, Any] | None:
         return None
 
 
-def run_tasks(label: str, tasks: Sequence[Task], work: Work, *, engine: Engine) -> dict[str, dict[str, Any]]:
+def run_tasks(
+    label: str,
+    tasks: Sequence[Task],
+    work: Work,
+    *,
+    engine: Engine,
+    kernels: Sequence[KernelFunction] = (),
+) -> dict[str, dict[str, Any]]:
     """Run every task that has no marker yet, in one Beam pipeline; return all results by task name.
 
     Args:
@@ -194,6 +209,7 @@ def run_tasks(label: str, tasks: Sequence[Task], work: Work, *, engine: Engine) 
         tasks: descriptors; names must be unique.
         work: a module-level function or picklable callable from payload to a JSON object.
         engine: where the work runs.
+        kernels: what the work calls that takes long to compile; compiled before, on all cores at once.
 
     Raises:
         DataprepError: what a task raised, with its own type and message.
@@ -201,13 +217,15 @@ def run_tasks(label: str, tasks: Sequence[Task], work: Work, *, engine: Engine) 
     assert len({task.name for task in tasks}) == len(tasks), "task names must be unique"
     pending = [task for task in tasks if not storage.exists(task.done_path)]
     if pending:
+        if engine.is_local:
+            prepare(kernels, num_processes=min(os.cpu_count() or 1, _COMPILING_PROCESSES))
         with watch(label, tasks, engine.progress), failures_of(tasks), quiet_workers():
             pipeline = engine.pipeline(num_tasks=len(pending))
             _ = (
                 pipeline
                 | f"{label}: list tasks" >> beam.Create(pending, reshuffle=False)
                 | f"{label}: spread tasks" >> beam.Reshuffle()
-                | f"{label}: run tasks" >> beam.ParDo(_RunTask(work)).with_output_types(str)
+                | f"{label}: run tasks" >> beam.ParDo(_RunTask(work, tuple(kernels))).with_output_types(str)
             )
             pipeline.run().wait_until_finish()
     return collect_results(tasks)

@@ -15,7 +15,15 @@ import pyarrow.parquet as pq
 
 from dataprep import artifacts, documents, storage
 from dataprep.artifacts import Artifact, FileEntry, Manifest
-from dataprep.cleaning import CleaningConfig, PartCounts, clean, pinned, preset_of, signal_columns
+from dataprep.cleaning import (
+    CleaningConfig,
+    PartCounts,
+    clean,
+    cleaning_kernels,
+    pinned,
+    preset_of,
+    signal_columns,
+)
 from dataprep.dedup import signature_schema
 from dataprep.filters import preset_identity
 from dataprep.sources import (
@@ -98,8 +106,13 @@ def ingest(
             splits = [SplitTask(item, entry, config, folder, skip_bad_files) for item in items]
             tasks = tuple(_engine_task(split) for split in splits)
             pending.append(_Pending(collection, entry, step, inputs, folder, tasks))
+    kernels = [k for one in pending for k in cleaning_kernels(one.entry, one.collection.subset)]
     results = run_tasks(
-        "ingest", [task for one in pending for task in one.tasks], ingest_split, engine=engine
+        "ingest",
+        [task for one in pending for task in one.tasks],
+        ingest_split,
+        engine=engine,
+        kernels=tuple(dict.fromkeys(kernels)),
     )
     _check_readable(pending, results)
     for one in pending:

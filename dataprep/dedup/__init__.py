@@ -13,6 +13,6 @@ belong together to one place and calls them.
 """
 
 from dataprep.dedup.config import DedupConfig, SignatureConfig
-from dataprep.dedup.signatures import sign, signature_schema
+from dataprep.dedup.signatures import SIGNATURE_KERNELS, sign, signature_schema
 
-__all__ = ["DedupConfig", "SignatureConfig", "sign", "signature_schema"]
+__all__ = ["SIGNATURE_KERNELS", "DedupConfig", "SignatureConfig", "sign", "signature_schema"]

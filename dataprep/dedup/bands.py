@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dataprep.kernels import at, kernel, read, write
+from dataprep.kernels import KernelFunction, at, kernel, read, write
 
 UInt32Array = npt.NDArray[np.uint32]
 UInt64Array = npt.NDArray[np.uint64]
@@ -44,3 +44,7 @@ def _fill_keys(signatures: Any, rows_per_band: int, keys: Any) -> None:
                 state = (state ^ state >> np.uint64(27)) * _MIX_2
                 state ^= state >> np.uint64(31)
             keys[at(row), at(band)] = state
+
+
+BAND_KERNELS: tuple[KernelFunction, ...] = (_fill_keys,)
+"""What :func:`band_keys` calls."""

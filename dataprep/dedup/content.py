@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dataprep.dedup.buffers import filled_buffers
-from dataprep.kernels import at, borrowed, inlined, kernel, load_8_bytes, read, write
+from dataprep.kernels import KernelFunction, at, borrowed, inlined, kernel, load_8_bytes, read, write
 
 UInt64Array = npt.NDArray[np.uint64]
 
@@ -102,3 +102,7 @@ def _hash_texts(offsets: Any, data: Any, seed: Any, hashes: Any) -> None:
     view = borrowed(data)
     for row in range(len(hashes)):
         hashes[row] = _xxh64(view, offsets[row], offsets[row + 1], seed)
+
+
+CONTENT_KERNELS: tuple[KernelFunction, ...] = (_hash_texts,)
+"""What :func:`text_hashes` calls."""

@@ -15,17 +15,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataprep.dedup.bands import band_keys
+from dataprep.dedup.bands import BAND_KERNELS, band_keys
 from dataprep.dedup.config import DedupConfig, SignatureConfig
-from dataprep.dedup.content import content_hashes
+from dataprep.dedup.content import CONTENT_KERNELS, content_hashes
 from dataprep.dedup.files import open_arrow, read_arrow
 from dataprep.dedup.minhash import minhash
+from dataprep.dedup.shingle_kernels import sign_texts
 from dataprep.dedup.urls import NO_URL, url_hashes
 from dataprep.errors import ArtifactError, ConfigError
+from dataprep.kernels import KernelFunction
 
 UInt64Array = npt.NDArray[np.uint64]
 
 _METADATA_KEY = b"dataprep.signatures"
+
+
+SIGNATURE_KERNELS: tuple[KernelFunction, ...] = (sign_texts, *CONTENT_KERNELS, *BAND_KERNELS)
+"""What :func:`sign` calls."""
 
 
 def signature_schema(config: SignatureConfig) -> pa.Schema:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dataprep.fasttext_model.model import FastTextModel, load_model
+from dataprep.fasttext_model.model import PREDICTION_KERNELS, FastTextModel, load_model
 
-__all__ = ["FastTextModel", "load_model"]
+__all__ = ["PREDICTION_KERNELS", "FastTextModel", "load_model"]

@@ -21,7 +21,11 @@ from dataprep.fasttext_model.features import (
 )
 from dataprep.fasttext_model.file import ModelFile, read_model_file, tree_of_labels
 from dataprep.fasttext_model.prediction import average_features, index_words, search_tree, take_softmax
+from dataprep.kernels import KernelFunction
 from dataprep.text.buffers import Utf8Buffers
+
+PREDICTION_KERNELS: tuple[KernelFunction, ...] = (index_words, average_features, search_tree)
+"""What loads and applies a model of the usual kind, with a tree of labels."""
 
 
 @dataclass(frozen=True)

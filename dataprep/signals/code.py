@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dataprep.kernels import KernelFunction
 from dataprep.signals import code_kernel
 from dataprep.signals.batch import Measured, TextBatch
 from dataprep.signals.code_kernel import DATA, DO_NOT_EDIT, GENERATED, HTML, LICENCE, SURELY_GENERATED
@@ -60,6 +61,10 @@ class CodeSignals(Frozen):
     def names(self) -> tuple[str, ...]:
         """Return the names of the signals, in column order."""
         return code_kernel.SIGNALS
+
+    def kernels(self) -> tuple[KernelFunction, ...]:
+        """Return the kernels that measure."""
+        return (code_kernel.measure_code,)
 
     def measure(self, batch: TextBatch) -> Measured:
         """Return the signals of a batch."""

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep.errors import ConfigError, MissingExtraError
-from dataprep.fasttext_model import FastTextModel, load_model
+from dataprep.fasttext_model import PREDICTION_KERNELS, FastTextModel, load_model
+from dataprep.kernels import KernelFunction
 from dataprep.signals.batch import Measured, TextBatch
 from dataprep.yaml_models import Frozen
 
@@ -42,6 +43,10 @@ class LanguageSignals(Frozen):
     def names(self) -> tuple[str, ...]:
         """Return the names of the signals, in column order."""
         return _NAMES
+
+    def kernels(self) -> tuple[KernelFunction, ...]:
+        """Return the kernels that measure."""
+        return PREDICTION_KERNELS if self.engine == "kernel" else ()
 
     def measure(self, batch: TextBatch) -> Measured:
         """Return the signals and labels of a batch.

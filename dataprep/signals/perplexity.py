@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep.errors import ConfigError, MissingExtraError
+from dataprep.kernels import KernelFunction
 from dataprep.model_files import PerplexityModel
 from dataprep.signals.batch import Measured, TextBatch
 
@@ -35,6 +36,10 @@ class PerplexitySignals(PerplexityModel):
     def names(self) -> tuple[str, ...]:
         """Return the names of the signals, in column order."""
         return ("perplexity",)
+
+    def kernels(self) -> tuple[KernelFunction, ...]:
+        """Return the kernels that measure."""
+        return ()
 
     def measure(self, batch: TextBatch) -> Measured:
         """Return the signals of a batch.

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from dataprep import storage
 from dataprep.artifacts import read_sealed_json
 from dataprep.errors import ConfigError, MissingExtraError, nearest
+from dataprep.kernels import KernelFunction
 from dataprep.model_files import QualityModel
 from dataprep.signals.batch import Measured, TextBatch
 from dataprep.text.single_line import LABEL_PREFIX, single_line
@@ -38,6 +39,10 @@ class QualitySignals(QualityModel):
     def names(self) -> tuple[str, ...]:
         """Return the names of the signals, in column order."""
         return ("quality_score",)
+
+    def kernels(self) -> tuple[KernelFunction, ...]:
+        """Return the kernels that measure."""
+        return ()
 
     def measure(self, batch: TextBatch) -> Measured:
         """Return the signals of a batch.

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from dataprep.kernels import kernel, read, write
+from dataprep.kernels import KernelFunction, kernel, read, write
 from dataprep.signals.batch import Measured, TextBatch
 from dataprep.text.characters import SPACE, character_table
 from dataprep.text.utf8 import bits_of, decode
@@ -22,6 +22,10 @@ class SizeSignals(Frozen):
     def names(self) -> tuple[str, ...]:
         """Return the names of the signals, in column order."""
         return self.NAMES
+
+    def kernels(self) -> tuple[KernelFunction, ...]:
+        """Return the kernels that measure."""
+        return (count_characters,)
 
     def measure(self, batch: TextBatch) -> Measured:
         """Return the signals of a batch."""

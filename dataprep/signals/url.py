@@ -21,9 +21,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataprep.dedup.content import text_hashes
+from dataprep.dedup.content import CONTENT_KERNELS, text_hashes
 from dataprep.dedup.urls import normalize_urls
 from dataprep.errors import MissingExtraError
+from dataprep.kernels import KernelFunction
 from dataprep.signals.batch import Float32Array, Measured, TextBatch
 from dataprep.url_lists import UrlLists
 
@@ -50,6 +51,10 @@ class UrlSignals(UrlLists):
     def names(self) -> tuple[str, ...]:
         """Return the names of the signals, in column order."""
         return self.NAMES
+
+    def kernels(self) -> tuple[KernelFunction, ...]:
+        """Return the kernels that measure."""
+        return CONTENT_KERNELS
 
     def measure(self, batch: TextBatch) -> Measured:
         """Return the signals of a batch.

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from dataprep.kernels import KernelFunction
 from dataprep.signals import web_kernel
 from dataprep.signals.batch import Measured, TextBatch
 from dataprep.signals.web_scan import (
@@ -54,6 +55,10 @@ class WebTextSignals(Frozen):
     def names(self) -> tuple[str, ...]:
         """Return the names of the signals, in column order."""
         return web_kernel.SIGNALS
+
+    def kernels(self) -> tuple[KernelFunction, ...]:
+        """Return the kernels that measure."""
+        return (web_kernel.measure_scratch, web_kernel.measure_texts)
 
     def measure(self, batch: TextBatch) -> Measured:
         """Return the signals of a batch."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from dataprep.kernels import KernelFunction
 from dataprep.text.c4_kernel import keep_c4_lines
 from dataprep.text.c4_lines import c4_phrases
 from dataprep.text.characters import character_table
@@ -52,6 +53,10 @@ class RefinedWebLines(Frozen):
     """Words that a line needs."""
     short_line_words: int = Field(default=10, ge=0)
     """A line of at most so many words loses phrases; 0: none does."""
+
+    def kernels(self) -> tuple[KernelFunction, ...]:
+        """Return the kernels that edit."""
+        return (correct_lines,)
 
     def apply(self, column: pa.LargeStringArray) -> Edited:
         """Return the corrected texts; ``removed_word_ratio`` is the share of words that went."""
@@ -107,6 +112,10 @@ class C4Lines(Frozen):
     """Whether a line must end in ``. ? ! " '``; False in FineWeb's recipe."""
     min_words: int = Field(default=3, ge=0)
     """Words that a line needs, counted with its citations: 3 in datatrove, 5 in TFDS's code."""
+
+    def kernels(self) -> tuple[KernelFunction, ...]:
+        """Return the kernels that edit."""
+        return (keep_c4_lines,)
 
     def apply(self, column: pa.LargeStringArray) -> Edited:
         """Return the texts with the lines that are kept."""

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep.errors import BadInputError
-from dataprep.kernels import kernel, read, subroutine, write
+from dataprep.kernels import KernelFunction, kernel, read, subroutine, write
 from dataprep.text.buffers import large_strings, utf8_buffers, valid_mask
 from dataprep.text.characters import NFC_MAYBE, character_table
 from dataprep.text.utf8 import bits_of, copy_bytes, decode
@@ -217,3 +217,7 @@ def edit(data: Any, offsets: Any, work: Any, mode: int, out: Any, out_offsets: A
                 size += 1
         out_offsets[row + 1] = size
     return size
+
+
+NORMALIZE_KERNELS: tuple[KernelFunction, ...] = (scan, edit)
+"""What :func:`normalize` may call."""

@@ -21,6 +21,7 @@ import pyarrow as pa
 from pydantic import field_validator
 
 from dataprep.kernels import (
+    KernelFunction,
     borrowed,
     inlined,
     int64,
@@ -100,6 +101,10 @@ class Pii(Frozen):
         if not value:
             raise ValueError("names no kind: leave out the edit instead")
         return tuple(kind for kind in PII_KINDS if kind in value)
+
+    def kernels(self) -> tuple[KernelFunction, ...]:
+        """Return the kernels that redact."""
+        return (find_pii, put_placeholders)
 
     def apply(self, column: pa.LargeStringArray) -> Edited:
         """Return the redacted texts; ``num_redactions`` counts the matches of each."""

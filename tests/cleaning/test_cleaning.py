@@ -6,11 +6,12 @@ import pyarrow as pa
 import pytest
 
 from dataprep import documents
-from dataprep.cleaning import CleaningConfig, PartCounts, clean, preset_of, signal_columns
+from dataprep.cleaning import CleaningConfig, PartCounts, clean, cleaning_kernels, preset_of, signal_columns
 from dataprep.dedup import signature_schema
 from dataprep.errors import ConfigError
 from dataprep.filters import resolve_preset
-from dataprep.signals import UrlSignals
+from dataprep.kernels.compilation import Kernel
+from dataprep.signals import UrlSignals, language
 from dataprep.sources import load_catalog
 from dataprep.sources.entries import SubsetEntry
 from dataprep.sources.own_rules import UrlRules
@@ -185,6 +186,27 @@ def test_texts_are_edited_before_they_are_measured_and_code_is_not():
     }
     assert set(counts.by_subset()["Github"]) == {"kept", "rows", "text_bytes"}
     assert counts.totals()["edited"] == 1
+
+
+@pytest.mark.parametrize(
+    ("corpus", "subset"), [("refinedweb", "web"), ("culturax", "de"), ("starcoderdata", "python")]
+)
+def test_exactly_the_kernels_that_cleaning_calls_are_compiled_before(corpus, subset, monkeypatch):
+    called = set()
+
+    def call(self, *arguments):
+        called.add(self)
+        return usual_call(self, *arguments)
+
+    usual_call = Kernel.__call__
+    monkeypatch.setattr(Kernel, "__call__", call)
+    language._load_for_kernels.cache_clear()  # loading a model calls kernels, too
+    entry = load_catalog().corpus(corpus)
+    in_layout = subset if entry.layout == "folders" else None
+    columns = signal_columns(entry, in_layout)
+    raw = raw_batch([(subset, MAIL + "\r\nDone.", "keep")], source=corpus)
+    clean(raw, entry, columns=columns, config=CleaningConfig(), counts=PartCounts())
+    assert called == set(cleaning_kernels(entry, in_layout))
 
 
 def test_examples_show_what_stands_around_a_redaction_and_never_what_went():

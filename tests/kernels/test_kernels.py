@@ -70,6 +70,18 @@ def pick(values: object, i: int) -> int:
     return values[i]  # type: ignore[index,no-any-return]
 
 
+@subroutine
+def picked(values: object, i: int) -> int:
+    """Return one value, wherever that is."""
+    return values[i]  # type: ignore[index,no-any-return]
+
+
+@kernel("int64", read("int64"), "int64")
+def pick_through(values: object, i: int) -> int:
+    """Return one value by a subroutine."""
+    return picked(values, i)
+
+
 def run_script(folder: Path, *, step: int, cache: Path, checked: bool = False) -> str:
     (folder / "one_kernel.py").write_text(KERNEL.format(step=step))
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "NUMBA_BOUNDSCHECK": str(int(checked))}
@@ -100,12 +112,13 @@ def test_builds_with_and_without_checks_of_bounds_never_stand_in_for_each_other(
 
 def test_reading_behind_the_end_is_caught_where_bounds_are_checked() -> None:
     inside = np.arange(4)[:3]  # what lies behind it is ours, so that nothing breaks without the check
-    if os.environ.get("NUMBA_BOUNDSCHECK") == "1":
-        with pytest.raises(IndexError):
-            pick(inside, 3)
-    else:
-        assert pick(inside, 3) == 3
-    assert pick(inside, 2) == 2
+    for one in (pick, pick_through):
+        if os.environ.get("NUMBA_BOUNDSCHECK") == "1":
+            with pytest.raises(IndexError):
+                one(inside, 3)
+        else:
+            assert one(inside, 3) == 3
+        assert one(inside, 2) == 2
 
 
 def test_intrinsics_and_read_only_input() -> None:
