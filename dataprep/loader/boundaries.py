@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dataprep.loader.arrays import empty_array
+from dataprep.arrays import empty_array
 from dataprep.shards import Rows
 
 IGNORED_LABEL = -100

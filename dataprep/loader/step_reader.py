@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dataprep.arrays import empty_array
 from dataprep.errors import DataprepError, StreamError
-from dataprep.loader.arrays import empty_array
 from dataprep.loader.batch import BatchOptions, PreparedRows
 from dataprep.loader.boundaries import count_targets
 from dataprep.loader.counters import Counters

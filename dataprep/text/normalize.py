@@ -16,21 +16,20 @@ A text is only touched when a kernel over its bytes finds something to do.
 from __future__ import annotations
 
 import functools
-import unicodedata
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dataprep.errors import BadInputError
 from dataprep.kernels import KernelFunction, kernel, read, subroutine, write
 from dataprep.text.buffers import large_strings, utf8_buffers, valid_mask
 from dataprep.text.characters import NFC_MAYBE, character_table
+from dataprep.text.composition import compose_rows, leads_that_may_compose
 from dataprep.text.utf8 import bits_of, copy_bytes, decode
 
-_PROSE, _CODE, _COMPOSITION = 0, 1, 2
+_PROSE, _CODE = 0, 1
 _EDIT, _COMPOSE = 1, 2
 _LF, _CR = 0x0A, 0x0D
 _BOM = 0xFEFF
@@ -59,16 +58,7 @@ def normalize(column: pa.Array | pa.ChunkedArray, *, code: bool) -> pa.LargeStri
     work = _scanned(column, mode)
     if (work & _EDIT).any():
         column = _edited(column, work, mode)
-    return _composed(column, work) if (work & _COMPOSE).any() else column
-
-
-def compose(column: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Return the texts in NFC and otherwise as they are; nulls stay null.
-
-    A column that is in NFC already is returned itself. The bytes must be valid UTF-8.
-    """
-    work = _scanned(column, _COMPOSITION)
-    return _composed(column, work) if work.any() else column
+    return compose_rows(column, np.flatnonzero(work & _COMPOSE))
 
 
 def _scanned(column: pa.LargeStringArray, mode: int) -> npt.NDArray[np.uint8]:
@@ -92,23 +82,9 @@ def _edited(column: pa.LargeStringArray, work: npt.NDArray[np.uint8], mode: int)
     )
 
 
-def _composed(column: pa.LargeStringArray, work: npt.NDArray[np.uint8]) -> pa.LargeStringArray:
-    maybe = np.flatnonzero(work & _COMPOSE)
-    texts = column.take(pa.array(maybe)).to_pylist()
-    changed = [not unicodedata.is_normalized("NFC", text) for text in texts]
-    if not any(changed):
-        return column
-    mask = np.zeros(len(column), np.bool_)
-    mask[maybe[changed]] = True
-    composed = [unicodedata.normalize("NFC", text) for text, change in zip(texts, changed) if change]
-    return pc.replace_with_mask(column, pa.array(mask), pa.array(composed, pa.large_string()))
-
-
 @subroutine
 def action(code_point: int, mode: int) -> int:
     """Return what becomes of a control-like character: keep, drop, line feed, or carriage return."""
-    if mode == _COMPOSITION:
-        return _KEEP
     if code_point == _CR:
         return _RETURN
     if mode == _CODE:
@@ -128,12 +104,9 @@ def _leads_of_interest(mode: int) -> npt.NDArray[np.bool_]:
     leads = {0x00, _CR} if mode == _CODE else set()
     if mode == _PROSE:
         leads |= {*range(0x20), 0x7F, 0xC2, 0xE2} - {0x09, _LF}
-    if mode != _CODE:
-        for code_point in character_table().code_points_with(NFC_MAYBE):
-            leads.add(chr(code_point).encode()[0])
     mask = np.zeros(256, np.bool_)
     mask[sorted(leads)] = True
-    return mask
+    return mask if mode == _CODE else mask | leads_that_may_compose()
 
 
 @kernel(
@@ -148,10 +121,6 @@ def _leads_of_interest(mode: int) -> npt.NDArray[np.bool_]:
 )
 def scan(data: Any, offsets: Any, mode: int, interesting: Any, first: Any, blocks: Any, work: Any) -> None:
     """Set ``work[i]`` to what text i needs: an edit, a look at its composition, both or nothing."""
-    lowest = 0
-    while lowest < 0xFF and not interesting[lowest]:
-        lowest += 1
-    quiet_below = np.uint8(lowest)
     for row in range(len(offsets) - 1):
         i, stop = offsets[row], offsets[row + 1]
         needs = 0
@@ -166,12 +135,8 @@ def scan(data: Any, offsets: Any, mode: int, interesting: Any, first: Any, block
         while i < stop:
             block = min(i + _BLOCK, stop)
             plain = True
-            if mode == _COMPOSITION:  # The letters of Western languages come before all that may compose.
-                for k in range(i, block):
-                    plain &= data[k] < quiet_below
-            else:
-                for k in range(i, block):
-                    plain &= ((data[k] >= 0x20) & (data[k] < 0x7F)) | (data[k] == _LF)
+            for k in range(i, block):
+                plain &= ((data[k] >= 0x20) & (data[k] < 0x7F)) | (data[k] == _LF)
             if plain:
                 i = block
             while i < block:

@@ -59,21 +59,22 @@ _SLASH, _COLON, _EQUALS, _LESS, _GREATER = 0x2F, 0x3A, 0x3D, 0x3C, 0x3E
 _STAR, _CARET, _AT = 0x2A, 0x5E, 0x40
 _LONGEST_CLITIC = 2
 
-_COMPOUNDS = (HYPHEN, "", HYPHENS), (APOSTROPHE, "", APOSTROPHES), (JOINT, "", "'")
+_COMPOUNDS = (HYPHEN, "", HYPHENS), (APOSTROPHE, "", APOSTROPHES), (JOINT, "", APOSTROPHES)
 _BRACKETS = (JOINT, "!?()[]" + QUOTES.replace("'", ""), "–—~")
 MARKS: dict[str, tuple[tuple[int, str, str], ...]] = {
-    "de": (*_COMPOUNDS, _BRACKETS, (JOINT, "", "+*^"), (SUFFIX, "/", ".")),
-    "es": (*_COMPOUNDS, (JOINT, "", "-")),
-    "nl": (*_COMPOUNDS, _BRACKETS, (JOINT, "", "+-*^/")),
+    "de": (*_COMPOUNDS, _BRACKETS, (JOINT, "", "+*^"), (PREFIX, "+", ""), (SUFFIX, "/", ".")),
+    "es": (*_COMPOUNDS, (JOINT, "", HYPHENS)),
+    "nl": (*_COMPOUNDS, _BRACKETS, (JOINT, "", "+-*^/"), (PREFIX, "+", "")),
     "pt": (*_COMPOUNDS, (JOINT, "", "-")),
 }
 """By language: a bit, the characters that have it besides and those that lack it, as in spaCy 3.8.18's
 rules for the language.
 
 HYPHEN, APOSTROPHE: none separates letters ("Video-Schnitt", "pagina's"). JOINT: brackets and quotes
-do in German and Dutch ("f(x)"); other marks do not ("8859-15" in Spanish, "aan/uit" in Dutch).
+do in German and Dutch ("f(x)"); other marks do not ("8859-15" in Spanish, "aan/uit" in Dutch), nor do
+dashes, but for Portuguese.
 SUFFIX: a final slash stands alone in German and a slash separates digits; but a number and its final
-dot are one word ("3.": third).
+dot are one word ("3.": third). PREFIX: a plus that is no joint is looked at all the same.
 """
 
 WORD_START, WORD_STOP, WORD_CHARS, WORD_FLAGS = 0, 1, 2, 3

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from dataprep import storage
 from dataprep.errors import ArtifactError
-from dataprep.text.normalize import compose
+from dataprep.text.composition import compose
 from dataprep.tokenizers.encoder import FastEncoder, build_encoder
 from dataprep.tokenizers.formats import parse_ranks, token_bytes
 from dataprep.tokenizers.reference import ReferenceTokenizer, build_reference

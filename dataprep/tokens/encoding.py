@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dataprep.arrays import empty_array
 from dataprep.documents import KEEP
 from dataprep.text.buffers import large_strings, utf8_buffers
 from dataprep.text.pieces import Pieces, keep_pieces
@@ -180,7 +181,7 @@ def _by_bucket(waiting: list[_Encoded], tokenizer: Tokenizer) -> Iterator[tuple[
     columns = {name: column[order] for name, column in columns.items()}
     lengths = np.concatenate([np.diff(encoded.offsets) for encoded in waiting])
     offsets = offsets_of(lengths[order] + 1)
-    tokens = np.empty(int(offsets[-1]), dtype=spec.numpy_dtype)
+    tokens = empty_array((int(offsets[-1]),), spec.numpy_dtype)
     starts = np.empty(len(order), dtype=np.int64)
     starts[order] = offsets[:-1]
     first = 0

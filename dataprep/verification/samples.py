@@ -20,7 +20,7 @@ from dataprep.artifacts import Artifact
 from dataprep.errors import ArtifactError
 from dataprep.hashing import hash64
 from dataprep.shards import ENDS_DOCUMENT, Rows, ShardStage
-from dataprep.text.normalize import compose
+from dataprep.text.composition import compose
 from dataprep.text.pieces import Pieces, keep_pieces
 from dataprep.tokenizers import (
     TAGGED_CORPORA,

@@ -17,7 +17,8 @@ from reference_normalize import prose, source_code
 
 from dataprep.errors import BadInputError
 from dataprep.text.buffers import large_strings, utf8_buffers
-from dataprep.text.normalize import compose, normalize
+from dataprep.text.composition import compose
+from dataprep.text.normalize import normalize
 
 texts = st.text(
     st.one_of(

@@ -10,7 +10,8 @@ from any_text import columns, halves, texts_with
 from hypothesis import given
 from reference_normalize import prose, source_code
 
-from dataprep.text.normalize import compose, normalize
+from dataprep.text.composition import compose
+from dataprep.text.normalize import normalize
 
 PIECES = [
     "\r\n", "\r\r\n", "\n", "\x85", "\u2028", "\ufeff", "\ufeff\ufeff", "\x07\ufeff", "\x00", "\x7f", "plain",
