@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +11,8 @@ import pytest
 from datasketch import MinHash
 from hypothesis import example, given
 from hypothesis import strategies as st
+from reference_shingles import shingle_hash as hash_of_words
+from reference_shingles import words_of
 
 from dataprep.dedup.minhash import (
     minhash,
@@ -35,7 +36,7 @@ words_and_noise = st.lists(
 
 
 def reference_shingles(text: str, ngram: int) -> list[bytes]:
-    words = re.findall(r"\w+", text.lower().replace("ς", "σ"))
+    words = words_of(text)
     return [" ".join(words[i : i + ngram]).encode() for i in range(len(words) - ngram + 1)]
 
 
@@ -62,6 +63,11 @@ def test_hashes_by_hand():
     assert word_hash(b"one") == state ^ (state >> 32)
     assert shingle_hash(b"one two") == shingle_hash64(b"one two") >> 32
     assert shingle_hash(b"one two") != shingle_hash(b"two one")
+
+
+@given(st.lists(st.text(alphabet="aé漢𝔸0_", min_size=1, max_size=40), min_size=1, max_size=6))
+def test_hashes_in_plain_python_equal_the_reference(words):
+    assert shingle_hash64(" ".join(words).encode()) == hash_of_words(tuple(words))
 
 
 def test_two_documents_that_share_half_of_their_shingles_agree_in_about_half_of_the_values():
