@@ -10,7 +10,7 @@ BRACKETS = "!?()[]" + QUOTES.replace("'", "")
 PEELED = set("…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪—–%" + QUOTES)
 HYPHENS = set("-–—~")
 COMPOUNDING = ("de", "es", "nl", "pt")
-"""In these languages hyphens and apostrophes join letters."""
+"""In these languages hyphens and apostrophes join letters; so do dashes, but for Portuguese."""
 BRACKETING = ("de", "nl")
 """In these languages brackets, quotes, and ``!`` and ``?`` stand alone between letters."""
 
@@ -87,6 +87,7 @@ def inner_mark(chunk: str, i: int, language: str | None) -> str:
     if (
         (character == "." and small(before) and capital(behind))
         or (character == "," and letter(before) and letter(behind))
+        or (character in "–—~" and language == "pt" and letter(before) and letter(behind))
         or (character in ":=<>" and word_before and letter(behind))
         or (character == "/" and language != "nl" and word_before and letter(behind))
         or (character == "/" and language == "de" and word_before and digit(behind))

@@ -119,9 +119,12 @@ def test_equals_the_reference_with_any_settings(
         ("am 3. Mai, 10.6.1. und 2^8", "de", 7, 11),
         ("f(x) und 1/6 in /usr/", "de", 11, 6),
         ("geht's geht’s", "de", 4, 4),
+        ("+drei 5+ a+b 1+1", "de", 6, 8),
         ("ISO 8859-15", "es", 2, 4),
+        ("dijo—él aquí–allí l’eau", "es", 3, 8),
         ("de pagina's zijn aan/uit 1+1", "nl", 5, 10),
         ("d'água 1954-07-20", "pt", 2, 7),
+        ("disse—ele aqui–ali d’água", "pt", 7, 8),
     ],
 )
 def test_marks_join_or_separate_as_the_language_has_it(

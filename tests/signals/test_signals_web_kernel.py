@@ -61,6 +61,19 @@ def test_words_of_every_size_around_the_steps_of_eight_bytes(behind: str) -> Non
     check([part for text in longer for k in range(30) for part in (text[k:], text[: len(text) - k])])
 
 
+@pytest.mark.parametrize("language", [None, "de", "es", "nl", "pt"])
+def test_every_two_marks_beside_letters_and_digits_in_every_language(language: str | None) -> None:
+    single = ".+*^:<>=/,-–—~'’!?()[]{}\"”“«_#&@%$€§…•·。；、٪©😀\u0301\u00ad"
+    marks = ["", *single, "--", "...", "://", "\u200d"]
+    edges = ["", "a", "B", "BC", "ab", "1", "é", "漢", "٣"]
+    texts = [
+        " ".join(f"{left}{one}{other}{right}" for left in edges for right in edges)
+        for one in marks
+        for other in marks[:18]
+    ]
+    assert_all_as_reference(texts, LOOSE, language)
+
+
 @pytest.mark.parametrize("text", ["one{}two {}three{}. Four{}", "1{}2 {}3{}4", "{}\n{}a{}\n\n{}a{}"])
 def test_a_character_beside_a_word_is_the_whole_character(text: str) -> None:
     """The first blocks of Unicode, with their marks, digits and spaces, and what is at its edges."""
