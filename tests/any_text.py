@@ -70,11 +70,11 @@ def column_of(texts: Sequence[str], valid: Sequence[bool]) -> pa.LargeStringArra
 def columns(
     draw: st.DrawFn, texts: st.SearchStrategy[str], *, max_size: int = 6
 ) -> tuple[pa.LargeStringArray, list[str | None]]:
-    """Draw a slice of a column, and what it holds: texts and nulls, of none up to ``max_size``."""
+    """Draw a column without its first and last texts, and what it holds: texts and nulls, or nothing."""
     own = draw(st.lists(texts, max_size=max_size))
     valid = [draw(st.integers(0, 4)) > 0 for _ in own]
-    start = draw(st.integers(0, len(own)))
-    stop = draw(st.integers(start, len(own)))
+    start = draw(st.integers(0, min(2, len(own))))
+    stop = draw(st.integers(max(start, len(own) - 1), len(own)))
     column = column_of(own, valid).slice(start, stop - start)
     return column, [text if there else None for text, there in zip(own, valid, strict=True)][start:stop]
 

@@ -94,3 +94,25 @@ class RandomModel:
 
     def _floats(self, random: np.random.Generator, count: int) -> npt.NDArray[np.float32]:
         return random.normal(0, self.spread, count).astype("<f4")
+
+
+MODELS = {
+    "dense": RandomModel(),
+    "quantised": RandomModel(quantised=True, pruned_to=200),
+    "quantised with norms": RandomModel(quantised=True, norms=True, pruned_to=499, dim=16),
+    "last part shorter": RandomModel(quantised=True, part=3, dim=40, pruned_to=100),
+    "all n-grams pruned": RandomModel(quantised=True, pruned_to=0),
+    "softmax": RandomModel(loss=SOFTMAX, dim=33),
+    "n-grams of one character": RandomModel(min_chars=1, max_chars=3, buckets=64),
+    "no shortest n-gram": RandomModel(min_chars=0, max_chars=2, buckets=65),
+    "long n-grams": RandomModel(min_chars=3, max_chars=9, buckets=1 << 16),
+    "words only": RandomModel(min_chars=0, max_chars=0, buckets=0),
+    "one label": RandomModel(num_labels=1),
+    "two labels": RandomModel(num_labels=2, loss=SOFTMAX),
+    "many labels": RandomModel(num_labels=300),
+    "no end of line": RandomModel(words=("the", "日本")),
+    "one bucket": RandomModel(buckets=1),
+    "equal labels in a tree": RandomModel(spread=0),
+    "equal labels": RandomModel(spread=0, loss=SOFTMAX),
+}
+"""One of every kind that the kernels predict."""
