@@ -22,16 +22,38 @@ def reference_key(values: list[int], band: int) -> int:
     return state
 
 
+def assert_equals_reference(signatures: np.ndarray, *, num_bands: int, rows_per_band: int) -> None:
+    keys = band_keys(signatures, num_bands=num_bands, rows_per_band=rows_per_band)
+    assert keys.shape == (len(signatures), num_bands)
+    bands = [slice(band * rows_per_band, (band + 1) * rows_per_band) for band in range(num_bands)]
+    expected = [
+        [reference_key(row[values], band) for band, values in enumerate(bands)] for row in signatures.tolist()
+    ]
+    assert keys.tolist() == expected
+
+
+VALUES = st.one_of(st.sampled_from([0, 1, 2**31, 2**32 - 1]), st.integers(0, 2**32 - 1))
+
+
 @given(data=st.data(), num_bands=st.integers(1, 5), rows_per_band=st.integers(1, 4))
 def test_keys_equal_the_reference(data, num_bands, rows_per_band):
+    # Values behind the last band belong to none.
     num_perm = num_bands * rows_per_band + data.draw(st.integers(0, 3))
-    row = st.lists(st.integers(0, 2**32 - 1), min_size=num_perm, max_size=num_perm)
-    signatures = np.array(data.draw(st.lists(row, min_size=1, max_size=3)), dtype=np.uint32)
-    keys = band_keys(signatures, num_bands=num_bands, rows_per_band=rows_per_band)
-    for i, signature in enumerate(signatures.tolist()):
-        for band in range(num_bands):
-            values = signature[band * rows_per_band : (band + 1) * rows_per_band]
-            assert keys[i, band] == reference_key(values, band)
+    rows = data.draw(st.lists(st.lists(VALUES, min_size=num_perm, max_size=num_perm), max_size=3))
+    signatures = np.array(rows, dtype=np.uint32).reshape(-1, num_perm)
+    assert_equals_reference(signatures, num_bands=num_bands, rows_per_band=rows_per_band)
+
+
+@pytest.mark.parametrize(("num_bands", "rows_per_band"), [(14, 8), (25, 5), (128, 1), (1, 128)])
+def test_thousands_of_signatures_equal_the_reference(num_bands, rows_per_band):
+    signatures = np.random.default_rng(3).integers(0, 2**32, (3000, 128), dtype=np.uint32)
+    assert_equals_reference(signatures[:1000], num_bands=num_bands, rows_per_band=rows_per_band)
+    # Every third row, columns backwards: no signature follows the one before it in memory.
+    assert_equals_reference(signatures[::3, ::-1], num_bands=num_bands, rows_per_band=rows_per_band)
+
+
+def test_no_signatures_have_no_keys():
+    assert band_keys(np.zeros((0, 128), dtype=np.uint32), num_bands=14, rows_per_band=8).shape == (0, 14)
 
 
 def test_one_different_value_changes_the_key_of_its_band_only():

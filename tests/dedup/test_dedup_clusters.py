@@ -54,6 +54,17 @@ def reference(pairs, preference) -> dict[int, int]:
     return result
 
 
+def connecting(pairs) -> list[bool]:
+    """Whether each pair connects what those before it left apart: every node knows its whole cluster."""
+    cluster = {node: {node} for pair in pairs for node in pair}
+    connects = []
+    for a, b in pairs:
+        connects.append(cluster[a] is not cluster[b])
+        united = cluster[a] | cluster[b] if connects[-1] else cluster[a]
+        cluster |= dict.fromkeys(united, united)
+    return connects
+
+
 def close_in_rounds(edges: Edges, num_buckets: int) -> tuple[Edges, int]:
     """The rounds as the pipeline runs them, bucket by bucket."""
     for number in range(1, 65):
@@ -102,7 +113,8 @@ graphs = st.integers(2, 25).flatmap(
             min_size=1,
             max_size=40,
         ),
-        st.lists(st.integers(0, 4), min_size=n, max_size=n),
+        # Many ties, and numbers that are negative to whoever takes them for signed ones.
+        st.lists(st.sampled_from([0, 1, 2**63 - 1, 2**63, 2**64 - 1]), min_size=n, max_size=n),
     )
 )
 
@@ -117,11 +129,48 @@ def test_both_algorithms_equal_scipy(graph, num_buckets):
 
 
 @given(graph=graphs)
-def test_a_spanning_forest_has_the_same_clusters_and_no_cycle(graph):
-    edges = edges_between(*graph)
-    forest = spanning_forest(edges)
+def test_a_spanning_forest_is_the_edges_that_connect_what_those_before_left_apart(graph):
+    pairs, preference = graph
+    edges = edges_between(pairs, preference)
+    forest, expected = spanning_forest(edges), edges.take(np.array(connecting(pairs)))
+    for name in ("better_preference", "better", "worse_preference", "worse"):
+        np.testing.assert_array_equal(getattr(forest, name), getattr(expected, name))
     assert stars(close_clusters(forest)) == stars(close_clusters(edges))
-    assert len(forest) == len(stars(close_clusters(edges)))
+
+
+def test_one_edge_is_one_cluster_whatever_the_numbers_of_its_documents():
+    last = np.array([2**64 - 1], dtype=np.uint64)
+    edge = Edges(last, np.array([2**63], dtype=np.uint64), last, last)
+    for result in (close_clusters(edge), spanning_forest(edge)):
+        assert (result.better.tolist(), result.worse.tolist()) == ([2**63], [2**64 - 1])
+
+
+@pytest.mark.parametrize("order", ["ends inwards", "forwards", "backwards", "shuffled", "halves of halves"])
+@pytest.mark.parametrize("best", ["first", "last", "middle", "all alike"])
+def test_a_path_of_a_hundred_thousand_documents_is_one_cluster(order, best):
+    n = 100_000
+    links = np.arange(n - 1)
+    # By the lowest set bit: pairs first, then pairs of pairs, ...
+    halves = np.argsort((links + 1) & -(links + 1), kind="stable")
+    places = {
+        "ends inwards": np.stack([links, links[::-1]], axis=1).reshape(-1)[: n - 1],
+        "forwards": links,
+        "backwards": links[::-1],
+        "shuffled": np.random.default_rng(2).permutation(n - 1),
+        "halves of halves": halves,
+    }[order]
+    preference = np.full(n, 9, dtype=np.uint64)
+    survivor = {"first": 0, "last": n - 1, "middle": n // 2, "all alike": 0}[best]
+    if best != "all alike":
+        preference[survivor] = 1
+    ids = np.arange(n, dtype=np.uint64)
+    is_worse = preference[places] > preference[places + 1]
+    better, worse = np.where(is_worse, places + 1, places), np.where(is_worse, places, places + 1)
+    path = Edges(preference[better], ids[better], preference[worse], ids[worse])
+    closed = close_clusters(path)
+    assert closed.worse.tolist() == [i for i in range(n) if i != survivor]
+    assert set(closed.better.tolist()) == {survivor}
+    assert len(spanning_forest(path)) == len(set(places.tolist()))
 
 
 @pytest.mark.parametrize("shape", ["chain", "shuffled chain", "star", "giant", "many pairs"])
