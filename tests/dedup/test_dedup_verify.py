@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -9,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataprep.dedup import verify
 from dataprep.dedup.edges import Edges
 from dataprep.dedup.minhash import ShingleSets
-from dataprep.dedup.verify import least_matching_values, verified_edges
+from dataprep.dedup.verify import MAX_LEADERS, least_matching_values, verified_edges
 
 
 def pairs(edges: Edges) -> list[tuple[int, int]]:
@@ -77,31 +77,103 @@ def test_a_document_that_is_near_a_follower_only_is_found():
     assert pairs(edges_of(signatures_of("aaaa", "aaab", "aabb"))) == [(0, 1), (1, 2)]
 
 
+def described_edges(signatures, *, threshold, group, preference, doc_id, sets=None) -> list[tuple[int, int]]:
+    """The edges as the module describes them, member by member."""
+    num_perm = signatures.shape[1]
+
+    def are_similar(a: int, b: int) -> bool:
+        agreeing = sum(x == y for x, y in zip(signatures[a].tolist(), signatures[b].tolist(), strict=True))
+        if sets is None:
+            return agreeing >= least_matching_values(threshold, num_perm)
+        # The standard deviation of the estimate is at most sqrt(0.25 / num_perm).
+        near = agreeing >= math.floor((threshold - 5 * math.sqrt(0.25 / num_perm)) * num_perm)
+        union = sets[a] | sets[b]
+        return near and bool(union) and len(sets[a] & sets[b]) / len(union) >= threshold
+
+    edges = set()
+    for name in set(group):
+        leaders: list[int] = []
+        followers: list[int] = []
+        members = [row for row in range(len(group)) if group[row] == name]
+        for row in sorted(members, key=lambda row: (preference[row], doc_id[row])):
+            others = leaders[-MAX_LEADERS:] + followers[-MAX_LEADERS:]
+            found = next((other for other in others if are_similar(row, other)), None)
+            (leaders if found is None else followers).append(row)
+            if found is not None:
+                edges.add((doc_id[found], doc_id[row]))
+    return sorted(edges)
+
+
+def shingles_of(sets: list[set[int]]) -> ShingleSets:
+    hashes = [number for one in sets for number in sorted(one)]
+    return ShingleSets(np.cumsum([0, *map(len, sets)]), np.array(hashes, dtype=np.uint64))
+
+
+PREFERENCES = st.sampled_from([0, 1, 2, 2**63 - 1, 2**63, 2**64 - 1])
+
+
 @given(
     rows=st.lists(
-        st.tuples(st.integers(0, 2), st.integers(0, 3), st.text(alphabet="ab", min_size=4, max_size=4)),
+        st.tuples(
+            st.sampled_from([0, 1, 2**64 - 1]),
+            PREFERENCES,
+            st.text(alphabet="ab", min_size=4, max_size=4),
+            st.sets(st.integers(0, 5)),
+        ),
         max_size=25,
     ),
     threshold=st.sampled_from([0.5, 0.75, 1.0]),
+    data=st.data(),
 )
-def test_edges_equal_the_description_in_plain_python(rows, threshold):
-    expected = set()
-    for name in {row[0] for row in rows}:
-        leaders, followers = [], []
-        members = sorted((p, document, text) for document, (g, p, text) in enumerate(rows) if g == name)
-        for _, document, text in members:
-            for other, other_text in leaders + followers:
-                if sum(x == y for x, y in zip(text, other_text, strict=True)) >= threshold * 4:
-                    expected.add((other, document))
-                    followers.append((document, text))
-                    break
-            else:
-                leaders.append((document, text))
+def test_edges_equal_the_description_in_plain_python(rows, threshold, data):
+    given_rows = {
+        "group": [row[0] for row in rows],
+        "preference": [row[1] for row in rows],
+        "doc_id": data.draw(st.permutations(range(len(rows)))),
+    }
     signatures = signatures_of(*[r[2] for r in rows]) if rows else np.zeros((0, 4), dtype=np.uint32)
-    edges = edges_of(
-        signatures, threshold=threshold, group=[r[0] for r in rows], preference=[r[1] for r in rows]
-    )
-    assert pairs(edges) == sorted(expected)
+    edges = edges_of(signatures, threshold=threshold, **given_rows)
+    assert pairs(edges) == described_edges(signatures, threshold=threshold, **given_rows)
+    sets = [row[3] for row in rows]
+    edges = edges_of(signatures, threshold=threshold, shingles=shingles_of(sets), **given_rows)
+    assert pairs(edges) == described_edges(signatures, threshold=threshold, sets=sets, **given_rows)
+
+
+@pytest.mark.parametrize("num_perm", [16, 128])
+@pytest.mark.parametrize("num_kinds", [10, 60, 100, 400])
+def test_groups_with_more_leaders_and_followers_than_are_remembered(num_perm, num_kinds):
+    # Copies of a few or of hundreds of documents, each changed in up to half of its values.
+    rng = np.random.default_rng(num_kinds)
+    n = 500
+    signatures = rng.integers(0, 2**32, (num_kinds, num_perm), dtype=np.uint32)[rng.integers(0, num_kinds, n)]
+    changed = rng.random((n, num_perm)) < rng.choice([0, 0.1, 0.25, 0.5], (n, 1))
+    signatures[changed] = rng.integers(0, 2**32, int(changed.sum()), dtype=np.uint32)
+    sets = [{int(value) for value in row[:8]} for row in signatures]
+    given_rows = {
+        "group": [1] * n,
+        "preference": rng.integers(0, 50, n).tolist(),
+        "doc_id": rng.permutation(n).tolist(),
+    }
+    found = pairs(edges_of(signatures, threshold=0.7, **given_rows))
+    assert found == described_edges(signatures, threshold=0.7, **given_rows)
+    assert 0 < len(found) < n
+    found = pairs(edges_of(signatures, threshold=0.5, shingles=shingles_of(sets), **given_rows))
+    assert found == described_edges(signatures, threshold=0.5, sets=sets, **given_rows)
+    # The same rows where they do not follow each other in memory.
+    wider = np.repeat(np.repeat(signatures, 2, axis=0), 2, axis=1)
+    apart = edges_of(wider[::2, ::2], threshold=0.7, **given_rows)
+    assert pairs(apart) == described_edges(signatures, threshold=0.7, **given_rows)
+
+
+def test_one_row_and_no_rows_have_no_edges():
+    for n in (0, 1):
+        rows = np.zeros((n, 16), dtype=np.uint32)
+        assert pairs(edges_of(rows)) == []
+        assert pairs(edges_of(rows, shingles=shingles_of([{1}] * n))) == []
+
+
+def test_two_documents_without_a_shingle_are_not_alike():
+    assert pairs(edges_of(np.zeros((2, 16), dtype=np.uint32), shingles=shingles_of([set(), set()]))) == []
 
 
 def test_exact_sets_decide_where_they_are_given():
@@ -140,7 +212,7 @@ def test_a_group_of_many_unlike_members_is_not_compared_pair_by_pair():
 
 
 def test_more_leaders_than_are_remembered_forgets_the_oldest():
-    count = verify.MAX_LEADERS + 1
+    count = MAX_LEADERS + 1
     rows = np.repeat(np.arange(count, dtype=np.uint32), 16).reshape(count, 16)
     again = np.concatenate([rows, rows[:1], rows[-1:]])
     assert pairs(edges_of(again)) == [(count - 1, count + 1)]
