@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+
+import numpy as np
 import pyarrow as pa
 import pytest
 from any_text import EDGES, columns, halves, texts_with
 from hypothesis import given
 from hypothesis import strategies as st
+from reference_words import words_of
 from web_texts import PIECES, assert_all_as_reference, assert_as_reference
 
 from dataprep.signals import WebTextSignals
 from dataprep.signals.web import ENGLISH_STOP_WORDS
+from dataprep.signals.web_kernel import measure_scratch
+from dataprep.text.buffers import utf8_buffers
 
 LANGUAGES = st.sampled_from([None, "en", "de", "es", "fr", "nl", "pt"])
 FAMILIES = st.builds(
@@ -37,6 +44,21 @@ def test_slices_equal_the_reference_with_any_settings(
     drawn: tuple[pa.LargeStringArray, list[str | None]], family: WebTextSignals, language: str | None
 ) -> None:
     assert_as_reference(*drawn, family, language)
+
+
+@given(columns(texts_with([*PIECES, "漢", "a1", ".", "\n"], max_pieces=30)))
+def test_scratch_memory_has_room_for_the_words_lines_and_bytes_of_the_largest_text(
+    drawn: tuple[pa.LargeStringArray, list[str | None]],
+) -> None:
+    column, _ = drawn
+    buffers, sizes = utf8_buffers(column), np.zeros(3, np.int64)
+    measure_scratch(buffers.data, buffers.offsets, sizes)
+    texts = [bytes(buffers.data[a:b]) for a, b in itertools.pairwise(buffers.offsets)]  # of nulls, too
+    others = [len(re.findall(rb"[^A-Za-z0-9]", text)) for text in texts]
+    most = [min(len(text), 2 * other + 1) for text, other in zip(texts, others, strict=True)]
+    lines, bytes_ = [text.count(b"\n") + 1 for text in texts], [len(text) for text in texts]
+    assert sizes.tolist() == [max(1, 1, *one) for one in (most, lines, bytes_)]
+    assert all(len(words_of(text.decode())) <= sizes[0] for text in texts)
 
 
 @pytest.mark.parametrize(
