@@ -115,14 +115,14 @@ def prepare(kernels: Iterable[KernelFunction], *, num_processes: int = 1) -> Non
             missing.append(one)
     if not missing:
         return
-    num_processes = max(1, min(num_processes, len(missing)))
+    num_processes = max(1, min(num_processes, len(missing))) if sys.executable else 1
     _Announcement.make(f"compiling {len(missing)} kernels with {num_processes} process(es)")
-    helpers = [_start_helper(missing) for _ in range(num_processes - 1)]
-    try:
+    with contextlib.ExitStack() as helpers:
+        # Should a helper not start, or fail, the others compile everything themselves.
+        with contextlib.suppress(OSError):
+            for _ in range(num_processes - 1):
+                helpers.enter_context(_start_helper(missing))
         compile_unclaimed(missing)
-    finally:
-        for helper in helpers:
-            helper.wait()
 
 
 def compile_unclaimed(kernels: Sequence[Kernel]) -> None:
@@ -133,7 +133,7 @@ def compile_unclaimed(kernels: Sequence[Kernel]) -> None:
 
 
 def _start_helper(kernels: Sequence[Kernel]) -> subprocess.Popen[bytes]:
-    """Start a process that compiles with us. Should it fail, we compile everything ourselves."""
+    """Start a process that compiles with us; its context ends when it does."""
     names = [f"{one.__module__}:{one.__name__}" for one in kernels]
     return subprocess.Popen(
         [sys.executable, "-m", "dataprep.kernels", *names],
