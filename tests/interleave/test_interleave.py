@@ -7,7 +7,7 @@ from math import ceil, floor
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dataprep import interleave
@@ -23,6 +23,14 @@ COUNTS = st.one_of(
     # Shares a little above and below a half and a whole of a row of a block.
     st.lists(st.sampled_from([96, 97, 127, 128, 129, 191, 192, 193]), min_size=2, max_size=60),
 )
+
+
+@st.composite
+def shares_of_few_kinds(draw: st.DrawFn) -> list[int]:
+    """Draw rows of sources whose shares of a block are c / q: many turns end together."""
+    q = draw(st.integers(2, 30))
+    counts = draw(st.lists(st.integers(0, 2 * q), min_size=2, max_size=31))
+    return draw(st.permutations([*counts, ROWS_PER_BLOCK * q - sum(counts)]))
 
 
 def all_blocks(counts: list[int]) -> np.ndarray:
@@ -68,7 +76,8 @@ def test_every_block_holds_floor_or_ceiling_of_its_share_and_so_does_every_prefi
                 assert abs(block[source] - share) < 1
 
 
-@given(COUNTS)
+@given(COUNTS | shares_of_few_kinds())
+@settings(max_examples=120)
 def test_the_schedule_is_that_of_the_plain_reference(counts: list[int]) -> None:
     whole = sum(counts) // ROWS_PER_BLOCK
     assert all_blocks(counts)[:whole].tolist() == pd2_reference(counts)
