@@ -26,7 +26,6 @@ from dataprep.kernels import (
     trailing_zeros,
     write,
 )
-from dataprep.text.utf8 import decode
 
 # Odd numbers with random-looking bits, from SHA-512's initial state. The lowest byte of
 # WORD_START is 0xFF, which no UTF-8 text has, so a first block never makes the state 0.
@@ -61,7 +60,7 @@ def folded_bytes(longest_bytes: int) -> int:
 def _decode(data: Any, i: int) -> tuple[int, int]:
     """Return the code point of two bytes or more at byte ``i``, and the place of the next one.
 
-    Four bytes are there to be read. No code point is too large for the table, whatever they are.
+    No code point is too large for the table, whatever the bytes are.
     """
     first = int64(data[at(i)])
     second = int64(data[at(i + 1)]) & 0x3F
@@ -77,7 +76,8 @@ def _decode(data: Any, i: int) -> tuple[int, int]:
 def fold(data: Any, start: int, stop: int, table: Any, folded: Any) -> int:
     """Fold ``data[start:stop]`` into ``folded``, add the padding, return the folded length.
 
-    The bytes are valid UTF-8; of others no sense is made, but none beyond ``stop`` is looked at.
+    The bytes are valid UTF-8; of others no sense is made, but none beyond ``stop`` is looked at: a
+    last character that is cut off ends the text.
     """
     i, out = start, 0
     while i < stop:
@@ -92,11 +92,9 @@ def fold(data: Any, start: int, stop: int, table: Any, folded: Any) -> int:
             i += 1
             out += 1
             continue
-        # The checks of a text's last bytes would cost the other ones a fifth of the time.
-        if i + 4 <= stop:
-            code_point, i = _decode(data, i)
-        else:
-            code_point, i = decode(data, i, stop)
+        if i + 2 + (data[at(i)] >= 0xE0) + (data[at(i)] >= 0xF0) > stop:
+            break
+        code_point, i = _decode(data, i)
         entry = int64(table[at(code_point)])
         lowered = entry & (WORD_ENDS - 1)
         if lowered < 0x80:
