@@ -69,7 +69,8 @@ class Kernel:
         """Load the kernel from the cache, without waiting for anybody; return whether it is there."""
         if self._compiled is None:
             dispatcher, cache = self._prepare()
-            if cache.load_overload(self._signature, dispatcher.targetctx) is not None:
+            key = cache._index_key(self._signature, dispatcher.targetctx.codegen())
+            if key in cache._cache_file._load_index():
                 self._finish(dispatcher)
         return self._compiled is not None
 
