@@ -94,11 +94,11 @@ class Preset(Frozen):
         if len(set(kinds)) < len(kinds):
             raise ConfigError(f"edits: {kinds}: name each kind once")
         changed = self.model_copy(update={"edits": edits})
-        for rule in self.rules():
-            if rule.signal in self.signal_names() and rule.signal not in changed.signal_names():
-                needed = next(edit.kind for edit in self.edits if rule.signal in edit.SIGNALS)
+        for name in (name for rule in self.rules() for name in rule.signals()):
+            if name in self.signal_names() and name not in changed.signal_names():
+                needed = next(edit.kind for edit in self.edits if name in edit.SIGNALS)
                 raise ConfigError(
-                    f"edits: preset {self.name!r} judges by {rule.signal!r}, which the edit {needed!r} leaves"
+                    f"edits: preset {self.name!r} judges by {name!r}, which the edit {needed!r} leaves"
                     " behind: keep that edit, or take another preset"
                 )
         return changed

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import model_validator
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from dataprep.documents import KEEP
 from dataprep.errors import ConfigError, nearest
@@ -30,6 +30,8 @@ class Rule(Frozen):
     maximum: float | None = None
     above: float | None = None
     below: float | None = None
+    unless: str | None = None
+    """A signal that excuses: where it is 1 the rule does not apply; where it is 0 or NaN the rule does."""
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> Rule:
@@ -37,12 +39,22 @@ class Rule(Frozen):
             raise ValueError(f"rule {self.reason!r} has no limit: give minimum, maximum, above or below")
         return self
 
+    @model_serializer(mode="wrap")
+    def _without_no_excuse(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Dump a rule that nothing excuses from as before there were excuses: it means the same."""
+        values: dict[str, Any] = dump(self)
+        return {name: value for name, value in values.items() if name != "unless" or value is not None}
+
     def rules(self) -> tuple[Rule, ...]:
         """Return the rule itself: a rule is the smallest filter."""
         return (self,)
 
+    def signals(self) -> tuple[str, ...]:
+        """Return the names of the signals that the rule reads: its own, and the one that excuses."""
+        return (self.signal,) if self.unless is None else (self.signal, self.unless)
+
     def fails(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-        """Return bool[num_documents]: which documents do not pass.
+        """Return bool[num_documents]: which documents lie outside the limits, whatever excuses them.
 
         Limits are rounded to float32 like the signals, so that a ratio that equals a limit does so
         after storage too.
@@ -59,10 +71,12 @@ class Rule(Frozen):
         return failed
 
 
-def limits(*candidates: tuple[str, str, float | None, float | None]) -> tuple[Rule, ...]:
-    """Return the rules (signal, reason, minimum, maximum) that have a limit."""
+def limits(
+    *candidates: tuple[str, str, float | None, float | None], unless: str | None = None
+) -> tuple[Rule, ...]:
+    """Return the rules (signal, reason, minimum, maximum) that have a limit; ``unless`` excuses from all."""
     return tuple(
-        Rule(signal=signal, reason=reason, minimum=minimum, maximum=maximum)
+        Rule(signal=signal, reason=reason, minimum=minimum, maximum=maximum, unless=unless)
         for signal, reason, minimum, maximum in candidates
         if minimum is not None or maximum is not None
     )
@@ -87,12 +101,15 @@ def verdicts(
     codes = {name: code for code, name in enumerate(names)}
     verdict = np.zeros(len(prior), np.int32)
     for rule in rules:
-        if rule.signal not in signals:
-            raise ConfigError(
-                f"rule {rule.reason!r} is about the signal {rule.signal!r}, which is not measured: "
-                f"{nearest(rule.signal, signals)}; add its family to the preset"
-            )
+        for name in rule.signals():
+            if name not in signals:
+                raise ConfigError(
+                    f"rule {rule.reason!r} is about the signal {name!r}, which is not measured: "
+                    f"{nearest(name, signals)}; add its family to the preset"
+                )
         failed = rule.fails(signals[rule.signal])
+        if rule.unless is not None:
+            failed &= signals[rule.unless] != 1
         verdict[failed & (verdict == 0)] = codes[rule.reason]
     return _with_prior(verdict, list(names), prior)
 

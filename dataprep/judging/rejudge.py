@@ -177,7 +177,9 @@ class _TableJudge:
     subsets: Mapping[str, _SubsetJudge]
 
     def judge_part(self, path: str) -> _JudgedPart:
-        signals = sorted({rule.signal for one in self.subsets.values() for rule in one.rules})
+        signals = sorted(
+            {name for one in self.subsets.values() for rule in one.rules for name in rule.signals()}
+        )
         columns = ["doc_id", "subset", "num_bytes", "verdict", *signals]
         with storage.open_input(path) as stream, pq.ParquetFile(stream) as file:
             table = file.read(columns=columns, use_threads=False).combine_chunks()
@@ -202,7 +204,9 @@ def _judged(judge: _SubsetJudge, rows: pa.Table, before: pa.ChunkedArray) -> pa.
     by_filter = pc.is_in(before, value_set=pa.array(sorted(judge.filter_reasons), pa.string()))
     prior = pc.if_else(by_filter, KEEP, before).combine_chunks()
     signals: dict[str, npt.NDArray[np.float32]] = {
-        rule.signal: pc.fill_null(rows.column(rule.signal), np.nan).to_numpy() for rule in judge.rules
+        name: pc.fill_null(rows.column(name), np.nan).to_numpy()
+        for rule in judge.rules
+        for name in rule.signals()
     }
     return pa.chunked_array([verdicts(judge.rules, signals, prior=prior).cast(pa.string())])
 
@@ -239,7 +243,7 @@ def _judge_of(table: Artifact, thresholds: Thresholds | None, mixture: Mixture, 
         recorded = _recorded_preset(table, settings.get("preset", settings["filters"]))
         where = f"{place}: filters.{corpus}/{subset}" if place else f"{corpus}/{subset}"
         now = _preset_now(recorded, thresholds, corpus, subset, where=where)
-        _check_measured(now, recorded, where=where)
+        _check_measured(now, recorded, columns=manifest.details["signals"], where=where)
         source = mixture.source_of(corpus, subset) or UNSELECTED
         reasons = frozenset(rule.reason for rule in recorded.rules())
         subsets[subset] = _SubsetJudge(source, reasons, now.rules())
@@ -270,21 +274,25 @@ def _recorded_preset(table: Artifact, name: str) -> Preset:
         ) from error
 
 
-def _check_measured(now: Preset, recorded: Preset, *, where: str) -> None:
-    """Refuse rules about signals that were not measured, or were measured in another way."""
-    names = recorded.signal_names()
+def _check_measured(now: Preset, recorded: Preset, *, columns: Sequence[str], where: str) -> None:
+    """Refuse rules about signals that were not measured, or were measured in another way.
+
+    ``columns`` are those of the table: its families may have had fewer signals when it was built.
+    """
+    names = [name for name in recorded.signal_names() if name in columns]
     families = {family.kind: family for family in recorded.families}
-    for rule in now.rules():
-        if rule.signal not in names:
+    judged_by = [(name, rule.reason) for rule in now.rules() for name in rule.signals()]
+    for name, reason in judged_by:
+        if name not in names:
             raise ConfigError(
-                f"{where}: {rule.reason!r} judges by the signal {rule.signal!r}, which was not measured "
-                f"there; {nearest(rule.signal, names)}. Give the subset a preset with that signal in the "
-                "catalogue and build again"
+                f"{where}: {reason!r} judges by the signal {name!r}, which was not measured there; "
+                f"{nearest(name, names)}. Give the subset a preset with that signal in the catalogue and "
+                "build again"
             )
-    used = {rule.signal for rule in now.rules()}
+    used = dict(judged_by)
     for family in now.families:
         before = families.get(family.kind)
-        if before is not None and before != family and used & set(signal_names([family])):
+        if before is not None and before != family and used.keys() & set(signal_names([family])):
             raise ConfigError(
                 f"{where}: preset {now.name!r} measures {family.kind} signals in another way than the build "
                 "did: build again, or name thresholds only (filters: [...])"

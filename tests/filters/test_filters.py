@@ -135,7 +135,7 @@ def test_a_threshold_of_none_switches_its_rule_off(kind):
 def test_every_preset_measures_what_its_rules_need(name):
     preset = resolve_preset(name)
     measured = set(preset.signal_names())
-    assert {rule.signal for rule in preset.rules()} <= measured
+    assert {name for rule in preset.rules() for name in rule.signals()} <= measured
     assert preset.rules()[0].reason == "empty_text"
     reasons = [rule.reason for rule in preset.rules()]
     assert all(reason == reason.lower() and " " not in reason for reason in reasons)

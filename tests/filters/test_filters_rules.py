@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dataprep.errors import ConfigError
-from dataprep.filters import Rule, verdicts
+from dataprep.filters import Rule, preset_identity, resolve_preset, verdicts
 
 NAN = float("nan")
 
@@ -60,6 +60,41 @@ def test_prior_verdicts_may_be_a_dictionary_or_empty() -> None:
 def test_a_signal_that_was_not_measured_is_named() -> None:
     with pytest.raises(ConfigError, match=r"'num_word', which is not measured: did you mean 'num_words'\?"):
         verdicts_of([Rule(signal="num_word", reason="few", minimum=3)], {"num_words": [1]})
+
+
+def test_a_rule_does_not_apply_where_a_signal_excuses() -> None:
+    rules = [Rule(signal="x", reason="few", minimum=3, unless="usual")]
+    signals = {"x": [1, 1, 1, 1, 5, NAN], "usual": [1, 0, NAN, 2, 0, NAN]}
+    assert verdicts_of(rules, signals) == ["keep", "few", "few", "few", "keep", "keep"]
+    both = [*rules, Rule(signal="x", reason="very_few", minimum=2)]
+    assert verdicts_of(both, signals) == ["very_few", "few", "few", "few", "keep", "keep"]
+    assert (rules[0].signals(), both[1].signals()) == (("x", "usual"), ("x",))
+
+
+def test_a_signal_that_should_excuse_must_be_measured() -> None:
+    rules = [Rule(signal="x", reason="few", minimum=3, unless="usul")]
+    message = "'few' is about the signal 'usul', which is not measured: did you mean 'usual'"
+    with pytest.raises(ConfigError, match=message):
+        verdicts_of(rules, {"x": [1], "usual": [1]})
+
+
+def test_a_rule_without_an_excuse_is_dumped_as_before_there_were_excuses() -> None:
+    plain = Rule(signal="x", reason="r", minimum=1)
+    assert plain.model_dump(mode="json") == {
+        "kind": "rule",
+        "signal": "x",
+        "reason": "r",
+        "minimum": 1.0,
+        "maximum": None,
+        "above": None,
+        "below": None,
+    }
+    excused = plain.model_copy(update={"unless": "y"})
+    assert excused.model_dump(mode="json") == {**plain.model_dump(mode="json"), "unless": "y"}
+    for rule in (plain, excused):
+        assert Rule.model_validate(rule.model_dump(mode="json")) == rule
+    preset = resolve_preset("none").model_copy(update={"filters": (plain, excused)})
+    assert [one.get("unless", "-") for one in preset_identity(preset)["filters"]] == ["-", "y"]  # type: ignore[attr-defined]
 
 
 def test_a_rule_needs_a_limit_and_no_unknown_field() -> None:

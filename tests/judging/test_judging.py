@@ -16,6 +16,7 @@ from dataprep.errors import ConfigError
 from dataprep.filters import resolve_preset
 from dataprep.judging import Override, Thresholds, load_thresholds, rejudge
 from dataprep.output import open_build
+from dataprep.signals import SizeSignals
 from pipelines.judging import judge_again
 
 MIXTURE = {
@@ -25,15 +26,18 @@ MIXTURE = {
     "stages": [{"name": "main", "tokens": 64, "sequence_length": 8, "sources": {"wiki": {"weight": 1}}}],
 }
 
-# (subset, verdict, num_visible_chars, num_bytes)
+# (subset, verdict, num_visible_chars, num_bytes, num_chars)
 ROWS = [
-    ("Wikipedia (en)", "keep", 100.0, 120),
-    ("Wikipedia (en)", "keep", 30.0, 40),
-    ("Wikipedia (en)", "empty_text", 0.0, 3),
-    ("Wikipedia (en)", "null_text", None, 0),
-    ("HackerNews", "keep", 10.0, 12),
-    ("Books3", "excluded_books3", None, 0),
+    ("Wikipedia (en)", "keep", 100.0, 120, 1.0),
+    ("Wikipedia (en)", "keep", 30.0, 40, 1.0),
+    ("Wikipedia (en)", "empty_text", 0.0, 3, 0.0),
+    ("Wikipedia (en)", "null_text", None, 0, None),
+    ("HackerNews", "keep", 10.0, 12, None),
+    ("Books3", "excluded_books3", None, 0, None),
 ]
+"""The last column only says whom a rule excuses."""
+
+RULE = "kind: rule, signal: num_visible_chars, reason: short, minimum: 200"
 
 
 @pytest.fixture
@@ -56,6 +60,7 @@ def output(tmp_path: Path) -> Path:
             "subset": pa.array(columns[0]).cast(dictionary),
             "verdict": pa.array(columns[1]).cast(dictionary),
             "num_visible_chars": pa.array(columns[2], pa.float32()),
+            "num_chars": pa.array(columns[4], pa.float32()),
             "num_bytes": pa.array(columns[3], pa.uint32()),
         }
     )
@@ -69,7 +74,7 @@ def output(tmp_path: Path) -> Path:
         seed=None,
         counts={"rows": len(ROWS)},
         files=(artifacts.describe_file(folder, "part-00000-0000.parquet"),),
-        details={"corpus": "pile"},
+        details={"corpus": "pile", "signals": ["num_visible_chars", "num_chars"]},
     )
     artifacts.publish(folder, manifest)
     relative = folder.removeprefix(str(tmp_path)).lstrip("/")
@@ -125,6 +130,16 @@ def test_a_threshold_moves_documents_in_the_subset_that_it_is_for(output: Path) 
     assert found["changed"] == 1
 
 
+def test_the_signal_that_excuses_from_a_rule_is_read_from_the_table(output: Path) -> None:
+    wiki, rest = _judged(output, f"filters: {{pile: {{filters: [{{{RULE}, unless: num_chars}}]}}}}")[
+        "sources"
+    ]
+    assert (wiki["kept_after"], wiki["reasons"]["empty_text"]) == (2, {"before": 1, "after": 1})
+    assert rest["moves"] == [{"before": "keep", "after": "short", "documents": 1, "text_bytes": 12}]
+    wiki, rest = _judged(output, f"filters: {{pile: {{filters: [{{{RULE}}}]}}}}")["sources"]
+    assert wiki["kept_after"] == rest["kept_after"] == 0
+
+
 def test_rows_that_no_filter_dropped_stay_dropped(output: Path) -> None:
     wiki, rest = _judged(output, "filters: {pile: {without: [not_empty]}}")["sources"]
     assert wiki["kept_after"] == 3, "the empty document comes back, the row without text does not"
@@ -164,6 +179,10 @@ def test_changed_documents_are_written(output: Path) -> None:
         ("filters: {pyle: none}", "filters.pyle: nothing of that name was ingested; did you mean 'pile'"),
         ("filters: {pile: web_ne}", "preset 'web_ne' is not known"),
         ("filters: {pile: web_en}", "judges by the signal 'language_match', which was not measured"),
+        (
+            f"filters: {{pile: {{filters: [{{{RULE}, unless: num_char}}]}}}}",
+            "'short' judges by the signal 'num_char', which was not measured there; did you mean 'num_chars'",
+        ),
         ("filters: {pile: {without: [c4]}}", "has no filter 'c4'"),
         ("filters: {pile: {filters: [{kind: not_empty, min_visible: 3}]}}", "min_visible: unknown key"),
         ("filter: {pile: none}", "filter: unknown key; did you mean 'filters'"),
@@ -192,6 +211,19 @@ def test_a_filter_takes_the_place_of_its_kind() -> None:
     rule = {"kind": "rule", "signal": "num_bytes", "reason": "too_long", "maximum": 10.0}
     added = Override.model_validate({"filters": [rule, rule]}).applied_to(recorded)
     assert len(added.filters) == len(recorded.filters) + 2, "single rules are added, whatever is there"
+
+
+def test_a_signal_that_the_table_does_not_have_is_named(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A family may have more signals now than when the table was built."""
+    names = ("num_chars", "num_visible_chars", "num_words")
+    monkeypatch.setattr(SizeSignals, "NAMES", names)
+    text = "filters: {pile: {filters: [{kind: rule, signal: num_words, reason: few, minimum: 1}]}}"
+    with pytest.raises(
+        ConfigError, match="'few' judges by the signal 'num_words', which was not measured there"
+    ):
+        _judged(output, text)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
