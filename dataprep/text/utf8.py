@@ -14,7 +14,7 @@ from dataprep.kernels import at, inlined, int64, subroutine
 REPLACEMENT = 0xFFFD
 
 
-@subroutine
+@inlined
 def decode(data: Any, i: int, stop: int) -> tuple[Any, Any]:
     """Return the code point at byte ``i`` and the place of the next one, both int64."""
     lead = int64(data[at(i)])
