@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -102,12 +102,27 @@ def test_what_passes_a_bitmap_are_the_runs_both_of_whose_bits_are_set(
     hashes = sorted(others | set(data.draw(st.lists(st.sampled_from(known), max_size=3)) if known else set()))
     bitmap = bitmap_of(np.array(hashes, np.uint64))
 
+    assert found(column, [1, 2], bitmap) == reference(texts, [1, 2], bits_are_in(hashes, len(bitmap)))
+
+
+@pytest.mark.parametrize("num_hashes", [1, 100, 2000])
+def test_thousands_of_runs_of_which_some_have_one_of_their_bits(num_hashes: int) -> None:
+    random = np.random.default_rng(num_hashes)
+    hashes = random.integers(0, MASK, num_hashes, dtype=np.uint64, endpoint=True)
+    bitmap, text = bitmap_of(hashes), " ".join(f"w{number}" for number in range(20_000))
+    expected = reference([text], [1], bits_are_in(hashes.tolist(), len(bitmap)))
+    assert found(pa.array([text], pa.large_string()), [1], bitmap) == expected
+    assert len(expected) < 400
+
+
+def bits_are_in(hashes: Iterable[int], size: int) -> Callable[[int], bool]:
+    """Return whether a hash has both of its bits in the bitmap of others: two in one of ``size`` words."""
+
     def bits(hashed: int) -> set[tuple[int, int]]:
-        return {(hashed % len(bitmap), hashed >> shift & 63) for shift in (52, 58)}
+        return {(hashed % size, hashed >> shift & 63) for shift in (52, 58)}
 
     there = {bit for hashed in hashes for bit in bits(hashed)}
-    expected = reference(texts, [1, 2], lambda hashed: bits(hashed) <= there)
-    assert found(column, [1, 2], bitmap) == expected
+    return lambda hashed: bits(hashed) <= there
 
 
 def test_no_run_begins_in_one_text_and_ends_in_the_next() -> None:

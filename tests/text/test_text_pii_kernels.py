@@ -118,12 +118,18 @@ def test_numbers_at_the_limits_of_their_parts() -> None:
         for mark, size, step in marks
     ]
     spaced = [f"{lead}{group}" for group in groups for lead in ("+", "Fax: ", "Fax: (", "0")]
+    longest = [
+        lead + "".join("493023125003123"[k] + ("\u00a0" if k < wide else " ") for k in range(15)).strip()
+        for wide in range(15)  # 29 bytes and one more for every wide space
+        for lead in ("+", "Fax: ")
+    ]
     bracket = [f"(+49{'(' * k}30) {'1' * size}" for k in range(2) for size in range(14)]
     digits = [
         f"{lead}{'12345678901234567'[:size]}" for lead in ("+", "+1", "Tel. ", "0") for size in range(18)
     ]
     check(
-        [*dots, *spaced, *bracket, *digits, *(f"{one} x" for one in [*dots, *spaced, *digits])], matches=200
+        [*dots, *spaced, *longest, *bracket, *digits, *(f"{one} x" for one in [*dots, *spaced, *digits])],
+        matches=200,
     )
     check([f"+{code:03}{rest}" for code in range(1000) for rest in ("2345678", " 234 567 890")], matches=500)
 
