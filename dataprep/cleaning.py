@@ -22,8 +22,9 @@ from dataprep.filters import Perplexity, Preset, Quality, Url, judge, resolve_pr
 from dataprep.hashing import mix64
 from dataprep.kernels import KernelFunction
 from dataprep.model_files import ModelFile, PerplexityModel, QualityModel
-from dataprep.signals import PerplexitySignals, QualitySignals, UrlSignals, measure
+from dataprep.signals import LicenseSignals, PerplexitySignals, QualitySignals, UrlSignals, measure
 from dataprep.sources import CorpusEntry, SubsetSettings
+from dataprep.sources.own_rules import LicenseRules
 from dataprep.text.edits import EditTally, apply_edits
 from dataprep.text.normalize import NORMALIZE_KERNELS, normalize
 from dataprep.url_lists import UrlLists
@@ -112,7 +113,7 @@ class PartCounts:
 
 
 def preset_of(entry: CorpusEntry, subset: str) -> Preset:
-    """Return how a subset is cleaned: a packaged preset, the corpus's URL lists, its models and edits.
+    """Return how a subset is cleaned: a packaged preset, its licences, URL lists, models and edits.
 
     Raises:
         ConfigError: its filters need an edit that it does without.
@@ -122,6 +123,8 @@ def preset_of(entry: CorpusEntry, subset: str) -> Preset:
     if lists is not None:
         family = UrlSignals(**{field: getattr(lists, field) for field in UrlLists.model_fields})
         preset = preset.with_url_rules(family, Url(max_soft_words=lists.max_soft_words))
+    if settings.licenses is not None:
+        preset = preset.with_licenses(LicenseSignals(**settings.licenses.model_dump()))
     quality, perplexity = settings.quality, settings.perplexity
     if quality is not None:
         model = QualitySignals(**{field: getattr(quality, field) for field in QualityModel.model_fields})
@@ -134,14 +137,14 @@ def preset_of(entry: CorpusEntry, subset: str) -> Preset:
 
 
 def pinned(entry: CorpusEntry) -> CorpusEntry:
-    """Return a corpus whose URL lists and models carry their digests: part of the fingerprint, checked by
-    workers.
+    """Return a corpus whose URL lists, models and licences carry their digests: part of the fingerprint,
+    checked by workers.
 
     Raises:
         ConfigError: a list or model cannot be read, or does not fit what is said of it.
         MissingExtraError: what a model needs is not installed.
     """
-    names = ("quality", "perplexity")
+    names = ("quality", "perplexity", "licenses")
     subsets = {
         name: own.model_copy(update={field: _pinned(getattr(own, field)) for field in names})
         for name, own in entry.subsets.items()
@@ -156,8 +159,8 @@ def pinned(entry: CorpusEntry) -> CorpusEntry:
     return checked
 
 
-def _pinned(model: ModelFile | None) -> ModelFile | None:
-    return None if model is None else model.pinned()
+def _pinned(own: ModelFile | LicenseRules | None) -> ModelFile | LicenseRules | None:
+    return None if own is None else own.pinned()
 
 
 def signal_columns(entry: CorpusEntry, subset: str | None) -> tuple[str, ...]:
@@ -247,6 +250,7 @@ def _judged(
         expected_language=settings.language,
         subset=settings.name,
         meta=raw.column("meta"),
+        license=raw.column("license"),
     )
     signals = dict(measured.signals)
     for step in steps:

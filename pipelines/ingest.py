@@ -144,9 +144,9 @@ def _step_config(
 
 
 def _settings_identity(settings: SubsetSettings) -> dict[str, Any]:
-    """Return the settings of a subset as JSON values; its models and edits are in its preset."""
+    """Return the settings of a subset as JSON values; its licences, models and edits are in its preset."""
     values = asdict(settings) | {"columns": settings.columns.model_dump()}
-    in_preset = {"quality", "perplexity", "edits"} | (
+    in_preset = {"licenses", "quality", "perplexity", "edits"} | (
         {"preset"} if settings.preset == settings.filters else set()
     )
     return {name: value for name, value in values.items() if name not in in_preset}

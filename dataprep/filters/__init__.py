@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dataprep.filters.code import Code
+from dataprep.filters.license import License
 from dataprep.filters.models import Perplexity, Quality
 from dataprep.filters.presets import PRESETS, Filter, Preset, preset_identity, resolve_preset
 from dataprep.filters.prose import (
@@ -37,6 +38,7 @@ __all__ = [
     "GopherQuality",
     "GopherRepetition",
     "Language",
+    "License",
     "LineCorrections",
     "NotEmpty",
     "Perplexity",

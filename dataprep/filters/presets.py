@@ -9,6 +9,7 @@ from pydantic import Field
 
 from dataprep.errors import ConfigError, nearest
 from dataprep.filters.code import Code
+from dataprep.filters.license import License
 from dataprep.filters.models import Perplexity, Quality
 from dataprep.filters.prose import (
     C4,
@@ -24,6 +25,7 @@ from dataprep.filters.url import Url
 from dataprep.signals import (
     CodeSignals,
     LanguageSignals,
+    LicenseSignals,
     PerplexitySignals,
     QualitySignals,
     SignalFamily,
@@ -46,6 +48,7 @@ Filter = Annotated[
     | LineCorrections
     | Language
     | Code
+    | License
     | Url
     | Quality
     | Perplexity
@@ -69,6 +72,12 @@ class Preset(Frozen):
     def rules(self) -> tuple[Rule, ...]:
         """Return the rules of all filters, in order."""
         return tuple(rule for one in self.filters for rule in one.rules())
+
+    def with_licenses(self, allowed: LicenseSignals) -> Preset:
+        """Return this preset with the licences that are allowed, which judge before everything else."""
+        return self.model_copy(
+            update={"families": (*self.families, allowed), "filters": (License(), *self.filters)}
+        )
 
     def with_url_rules(self, lists: UrlSignals, rules: Url) -> Preset:
         """Return this preset with a corpus's own URL lists, which judge first as in RefinedWeb."""
@@ -104,11 +113,11 @@ class Preset(Frozen):
         return changed
 
     def with_own_rules_of(self, other: Preset) -> Preset:
-        """Return this preset with what is another's own: URL lists, models, and the edits that were made."""
-        families = tuple(
-            one for one in other.families if isinstance(one, UrlSignals | QualitySignals | PerplexitySignals)
-        )
-        first = tuple(one for one in other.filters if isinstance(one, Url))
+        """Return this preset with what is another's own: licences, URL lists, models, the edits that were
+        made."""
+        own = LicenseSignals | UrlSignals | QualitySignals | PerplexitySignals
+        families = tuple(one for one in other.families if isinstance(one, own))
+        first = tuple(one for one in other.filters if isinstance(one, License | Url))
         last = tuple(one for one in other.filters if isinstance(one, Quality | Perplexity))
         return self.model_copy(
             update={

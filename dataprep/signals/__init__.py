@@ -16,6 +16,7 @@ from pydantic import Field
 from dataprep.signals.batch import Measured, TextBatch
 from dataprep.signals.code import CodeSignals
 from dataprep.signals.language import LanguageSignals
+from dataprep.signals.license import LicenseSignals
 from dataprep.signals.perplexity import PerplexitySignals
 from dataprep.signals.quality import QualitySignals
 from dataprep.signals.size import SizeSignals
@@ -25,6 +26,7 @@ from dataprep.signals.web import WebTextSignals
 __all__ = [
     "CodeSignals",
     "LanguageSignals",
+    "LicenseSignals",
     "Measured",
     "PerplexitySignals",
     "QualitySignals",
@@ -42,6 +44,7 @@ SignalFamily = Annotated[
     | WebTextSignals
     | CodeSignals
     | LanguageSignals
+    | LicenseSignals
     | UrlSignals
     | QualitySignals
     | PerplexitySignals,
@@ -62,6 +65,7 @@ def measure(
     expected_language: str | None = None,
     subset: str | None = None,
     meta: pa.Array | None = None,
+    license: pa.Array | None = None,
 ) -> Measured:
     """Return all signals of normalised texts; a null text has NaN signals and a null language.
 
@@ -72,8 +76,11 @@ def measure(
         expected_language: Code of the language that the corpus declares for these texts.
         subset: The subset that the texts belong to.
         meta: JSON object of the raw row's other columns, for each text, or None.
+        license: What the corpus says of each text's licence, or None.
     """
-    batch = TextBatch(text, url=url, expected_language=expected_language, subset=subset, meta=meta)
+    batch = TextBatch(
+        text, url=url, expected_language=expected_language, subset=subset, meta=meta, license=license
+    )
     measured = [family.measure(batch) for family in families]
     languages = [one.language for one in measured if one.language is not None]
     return Measured(

@@ -17,8 +17,9 @@ Float32Array = npt.NDArray[np.float32]
 class TextBatch:
     """Normalised texts of one subset and what is known beside them.
 
-    ``text`` went through ``normalize``, which is what guarantees valid UTF-8; ``url`` and ``meta``
-    (the raw row's other columns as JSON) are of the same length, or None where a corpus has none.
+    ``text`` went through ``normalize``, which is what guarantees valid UTF-8; ``url``, ``meta`` (the raw
+    row's other columns as JSON) and ``license`` (what the corpus says of it) are of the same length, or
+    None where a corpus has none.
     """
 
     text: pa.LargeStringArray
@@ -26,6 +27,7 @@ class TextBatch:
     expected_language: str | None = None
     subset: str | None = None
     meta: pa.Array | None = None
+    license: pa.Array | None = None
 
     @property
     def buffers(self) -> Utf8Buffers:

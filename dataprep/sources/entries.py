@@ -10,7 +10,8 @@ from pydantic import Field, field_validator, model_validator
 
 from dataprep.documents import MAX_COLLECTION
 from dataprep.errors import SourceError, nearest
-from dataprep.sources.own_rules import PerplexityRules, QualityRules, UrlRules
+from dataprep.sources.license_columns import license_column
+from dataprep.sources.own_rules import LicenseRules, PerplexityRules, QualityRules, UrlRules
 from dataprep.text.edits import Edit
 from dataprep.yaml_models import Frozen
 
@@ -98,6 +99,7 @@ class SubsetEntry(Frozen):
     web: bool | None = None
     code: bool | None = None
     columns: Columns | None = None
+    licenses: LicenseRules | None = None
     quality: QualityRules | None = None
     perplexity: PerplexityRules | None = None
     edits: tuple[Edit, ...] | None = None
@@ -120,13 +122,14 @@ class SubsetSettings:
     code: bool
     columns: Columns
     excluded: str | None
+    licenses: LicenseRules | None = None
     quality: QualityRules | None = None
     perplexity: PerplexityRules | None = None
     edits: tuple[Edit, ...] | None = None
     """What is done to its texts in place of what the preset does; None: what the preset does."""
     preset: str = ""
-    """Name of its filters among those of the corpus: the preset's, and the subset's where it has a model
-    or edits of its own."""
+    """Name of its filters among those of the corpus: the preset's, and the subset's where it has licences, a
+    model or edits of its own."""
 
 
 class CorpusEntry(Frozen):
@@ -153,6 +156,9 @@ class CorpusEntry(Frozen):
     columns: Columns = Columns()
     filters: str
     """Filter preset, see ``dataprep.filters.PRESETS``."""
+    licenses: LicenseRules | None = None
+    """The licences that a document of this corpus may have, by what its own row says; any other, and a row
+    that says nothing, is dropped before all other rules."""
     url_lists: UrlRules | None = None
     """Lists of URLs and words that drop documents of this corpus, before its preset's filters."""
     quality: QualityRules | None = None
@@ -206,6 +212,7 @@ class CorpusEntry(Frozen):
         has_urls = self.columns.url is not None or any(self.settings(name).web for name in self.subsets)
         if self.url_lists is not None and not has_urls:
             raise ValueError("url_lists: the rows have no URL (no columns.url, and no subset is web)")
+        self._check_licenses()
         _check_not_refused(self.hub)
         streamed = isinstance(self.hub, HubDataset)
         for name, subset in self.subsets.items():
@@ -220,6 +227,21 @@ class CorpusEntry(Frozen):
         if self.layout == "folders" and streamed:
             raise ValueError("hub: a corpus that is streamed by datasets has layout 'whole'")
         return self
+
+    def _check_licenses(self) -> None:
+        """Refuse an allow-list where no row could say what its licence is: nothing would be left."""
+        ruled = [name for name in self.selectable if self.settings(name).licenses is not None]
+        mute = [name for name in ruled if self.license_column(name) is None]
+        if mute:
+            shown = ", ".join(mute[:4]) + (f" and {len(mute) - 4} more" if len(mute) > 4 else "")
+            raise ValueError(
+                f"licenses: the rows of {shown} do not say which licence they have: name the raw column that "
+                "does as columns.license, or give licenses only at the subsets whose rows have one"
+            )
+
+    def license_column(self, subset: str) -> str | None:
+        """Return the raw column with the licence of each row of a subset; None where rows have none."""
+        return license_column(self.adapter, subset, self.settings(subset).columns.license)
 
     @property
     def selectable(self) -> tuple[str, ...]:
@@ -240,7 +262,8 @@ class CorpusEntry(Frozen):
         filters = own.filters or self.filters
         code = self.code if own.code is None else own.code
         differs = (
-            any(one is not None for one in (own.quality, own.perplexity, own.edits)) or code != self.code
+            any(one is not None for one in (own.licenses, own.quality, own.perplexity, own.edits))
+            or code != self.code
         )
         edits: tuple[Edit, ...] | None = () if code else self.edits
         return SubsetSettings(
@@ -252,6 +275,7 @@ class CorpusEntry(Frozen):
             code=code,
             columns=own.columns or self.columns,
             excluded=own.excluded,
+            licenses=own.licenses or self.licenses,
             quality=own.quality or self.quality,
             perplexity=own.perplexity or self.perplexity,
             edits=edits if own.edits is None else own.edits,

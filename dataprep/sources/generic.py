@@ -56,6 +56,21 @@ class GenericAdapter:
                 f"corpora.{self.entry.name}.columns.text"
             )
 
+    def check_license_column(self, names: Collection[str], *, place: str) -> None:
+        """Check that columns, which are the same for all rows, have the licence where licences are judged.
+
+        Raises:
+            SourceError: they have not, so that every row would be refused.
+        """
+        name = self.columns.license
+        if self.settings.licenses is not None and name is not None and name not in names:
+            found = ", ".join(repr(one) for one in sorted(names))
+            raise SourceError(
+                f"{place}: no licence column {name!r}, so that no row is known to have an allowed licence; "
+                f"found {found}. {nearest(name, names)} Name it in the catalogue as "
+                f"corpora.{self.entry.name}.columns.license, or take away 'licenses'"
+            )
+
     def fields_of_rows(self, rows: list[Row]) -> Fields:
         """Return the fields of JSON objects whose text was taken out; uses the rows up."""
         exclusion = self.prepare_rows(rows)
@@ -67,7 +82,7 @@ class GenericAdapter:
             url=_taken(rows, columns.url, None),
             timestamp=_taken(rows, columns.timestamp, None),
             language=_taken(rows, columns.language, self.settings.language),
-            license=_taken(rows, columns.license, self.settings.license),
+            license=self._licenses_of_rows(rows),
             meta=pa.array([json_text(row) for row in rows], pa.string()),
             subset=self.position,
             exclusion=exclusion,
@@ -89,11 +104,25 @@ class GenericAdapter:
             url=None if url is None else as_strings(url),
             timestamp=None if timestamp is None else time_text(timestamp),
             language=_with_default(column(columns.language), self.settings.language),
-            license=_with_default(column(columns.license), self.settings.license),
+            license=_with_default(column(columns.license), self._license_of_silent_rows),
             meta=json_objects(rest),
             subset=self.position,
             exclusion=exclusion,
         )
+
+    @property
+    def _license_of_silent_rows(self) -> str | None:
+        """What stands in the table where a row says nothing: where licences are judged, nothing either."""
+        return self.settings.license if self.settings.licenses is None else None
+
+    def _licenses_of_rows(self, rows: list[Row]) -> pa.StringArray | str | None:
+        name = self.columns.license
+        if self.settings.licenses is not None and name is not None:
+            for row in rows:
+                value = row.get(name)
+                if isinstance(value, list) and all(isinstance(one, str) for one in value):
+                    row[name] = orjson.dumps(value).decode()
+        return _taken(rows, name, self._license_of_silent_rows)
 
     def prepare_rows(self, rows: list[Row]) -> Codes | None:
         """Rearrange raw rows in place; return the codes of exclusions, 0 for none."""

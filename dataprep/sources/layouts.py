@@ -83,6 +83,7 @@ def _format_of(file: RawFile) -> Literal["parquet", "jsonl"]:
 def _parquet_layout(file: RawFile, adapter: GenericAdapter, max_split_bytes: int) -> Layout:
     shape = parquet.read_shape(file.path, size_bytes=file.size_bytes)
     adapter.check_columns(shape.schema.names, place=file.path)
+    adapter.check_license_column(shape.schema.names, place=file.path)
     parquet.check_text_type(shape.schema, adapter.text_column, place=file.path)
     pieces, start, first_row, row, size = [], 0, 0, 0, 0
     for group, (rows, num_bytes) in enumerate(zip(shape.rows, shape.num_bytes)):

@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from typing import Annotated
 
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from dataprep.errors import ConfigError
+from dataprep.licenses import allowed_license, spdx_index
 from dataprep.model_files import PerplexityModel, QualityModel
 from dataprep.url_lists import UrlLists
+from dataprep.yaml_models import Frozen
 
 _REASON = r"^[a-z][a-z0-9_]*$"
 """What a verdict may look like."""
+
+
+class LicenseRules(Frozen):
+    """The licences that documents of a corpus or subset may have; every other is refused."""
+
+    allowed: tuple[Annotated[str, AfterValidator(allowed_license)], ...]
+    """SPDX identifiers, each alone or ``WITH`` an exception, in any case."""
+    index_sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+    """Digest of the index of identifiers that judges; another one is refused. Empty: any."""
+
+    @field_validator("allowed")
+    @classmethod
+    def _names_some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("the list is empty, so that no document could pass: name the licences")
+        return tuple(sorted(set(value)))  # neither order nor spelling shapes a result
+
+    def pinned(self) -> LicenseRules:
+        """Return these rules with the digest of the installed index: they will not judge by another.
+
+        Raises:
+            ConfigError: the installed index is not that of ``index_sha256``.
+        """
+        found = spdx_index().sha256
+        if self.index_sha256 not in ("", found):
+            raise ConfigError(
+                f"licenses: the installed license-expression has the index {found}, and not "
+                f"{self.index_sha256} as stated: install the version that has it, or state the new digest"
+            )
+        return self.model_copy(update={"index_sha256": found})
 
 
 class UrlRules(UrlLists):

@@ -10,6 +10,7 @@ be PG-19, and refused otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ class RedPajamaAdapter(GenericAdapter):
     def __init__(self, entry: CorpusEntry, subset: str | None) -> None:
         super().__init__(entry, subset)
         self.columns = _COLUMNS
+
+    def check_license_column(self, names: Collection[str], *, place: str) -> None:
+        """Pass all columns: the licence is inside ``meta``, where some rows have one and some do not."""
 
     def prepare_rows(self, rows: list[Row]) -> Codes | None:
         """Bring the fields of ``meta`` up into the row, and judge the rows of ``book``."""

@@ -86,6 +86,7 @@ def split_collection(
         schema = hub.dataset_schema(entry.hub)
         if schema is not None:
             adapter.check_columns(schema.names, place=entry.hub.path)
+            adapter.check_license_column(schema.names, place=entry.hub.path)
             parquet.check_text_type(schema, adapter.text_column, place=entry.hub.path)
         num_shards = len(collection.files)
         layouts = [Layout("dataset", "none", (Piece(i, num_shards, 0),)) for i in range(num_shards)]

@@ -2,64 +2,31 @@
 
 The text is ``content`` everywhere. In the language folders it may begin with the tags
 ``<reponame>``, ``<filename>`` and ``<gh_stars>``; they belong to the text and stay in it. All
-other columns go to ``meta`` under their raw names: the special folders' columns differ between
-copies of the corpus, so what a file has is taken from the file.
+other columns but the license go to ``meta`` under their raw names (repository, path, stars; of issues
+their numbers; of commits message and file names): the special folders' columns differ between copies
+of the corpus, so what a file has is taken from the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataprep.sources.entries import Columns, CorpusEntry
+from dataprep.sources.entries import CorpusEntry
 from dataprep.sources.fields import Codes
 from dataprep.sources.generic import GenericAdapter, Row
 
 _STARS = "max_stars_count"
 
 
-def language_columns(columns: Columns) -> Columns:
-    """A language folder: repository, path, stars and id of the file go to ``meta``."""
-    return columns
-
-
-def issue_columns(columns: Columns) -> Columns:
-    """``github-issues-filtered-structured``: the repository and the issue's numbers go to ``meta``."""
-    return columns
-
-
-def commit_columns(columns: Columns) -> Columns:
-    """``git-commits-cleaned``: commit and file names go to ``meta``, the license to its column."""
-    return columns.model_copy(update={"license": "license"})
-
-
-def notebook_columns(columns: Columns) -> Columns:
-    """``jupyter-structured-clean-dedup``: repository and path go to ``meta``, the license to its column."""
-    return columns.model_copy(update={"license": "license"})
-
-
-def script_columns(columns: Columns) -> Columns:
-    """``jupyter-scripts-dedup-filtered``: repository and path go to ``meta``, the license to its column."""
-    return columns.model_copy(update={"license": "license"})
-
-
-_COLUMNS_OF: dict[str, Callable[[Columns], Columns]] = {
-    "github-issues-filtered-structured": issue_columns,
-    "git-commits-cleaned": commit_columns,
-    "jupyter-structured-clean-dedup": notebook_columns,
-    "jupyter-scripts-dedup-filtered": script_columns,
-}
-
-
 class StarCoderAdapter(GenericAdapter):
-    """Reads StarCoderData; each kind of folder has its own column map."""
+    """Reads StarCoderData; each kind of folder has columns of its own."""
 
     def __init__(self, entry: CorpusEntry, subset: str | None) -> None:
-        """Prepare for one folder."""
+        """Prepare for one folder: notebooks, their scripts and commits have a license of their own."""
         super().__init__(entry, subset)
-        self.columns = _COLUMNS_OF.get(self.settings.name, language_columns)(self.settings.columns)
+        license_name = entry.license_column(self.settings.name)
+        self.columns = self.settings.columns.model_copy(update={"license": license_name})
 
     def prepare_rows(self, rows: list[Row]) -> Codes | None:
         """Write star counts as whole numbers: some files have them as floating point."""
