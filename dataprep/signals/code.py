@@ -1,33 +1,21 @@
-"""Measures of program code: line lengths, letters, generated and licence-only files, data files."""
+"""Measures of program code: line lengths, letters, generated, minified and licence-only files, data files."""
 
 from __future__ import annotations
 
 import functools
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from dataprep.kernels import KernelFunction
 from dataprep.signals import code_kernel
 from dataprep.signals.batch import Measured, TextBatch
-from dataprep.signals.code_kernel import DATA, DO_NOT_EDIT, GENERATED, HTML, LICENCE, SURELY_GENERATED
-from dataprep.text.buffers import large_strings
+from dataprep.signals.code_extensions import usual_of
+from dataprep.signals.code_files import file_names
+from dataprep.signals.code_kernel import DO_NOT_EDIT, GENERATED, LICENCE, SURELY_GENERATED
 from dataprep.text.characters import character_table
 from dataprep.text.phrases import PhraseTable, phrase_table
 from dataprep.yaml_models import Frozen
-
-_KIND_OF_EXTENSION = {
-    **dict.fromkeys(("json", "yaml", "yml"), DATA),
-    **dict.fromkeys(("html", "htm", "xhtml"), HTML),
-}
-
-_PATH_IN_META = r'"(?:max_stars_repo_path|path)"\s*:\s*"(?:[^"\\]|\\.)*\.(?P<extension>[A-Za-z0-9]{1,8})"'
-_PATH_IN_TEXT = r"^(?:<reponame>[^<\n]*)?<filename>[^<\n]*\.(?P<extension>[A-Za-z0-9]{1,8})(?:<gh_stars>|\n)"
-_TAGGED_BYTES = 1000
-"""StarCoder's tags are looked for in so many bytes of a text."""
 
 _PHRASES = {
     "auto-generated": SURELY_GENERATED,
@@ -53,14 +41,24 @@ class CodeSignals(Frozen):
     """Measures of one file of program code; StarCoder's tags at its start do not count.
 
     The file's extension is taken from the raw row's path, else from the ``<filename>`` tag, else
-    from the subset's name (a language folder).
+    from the subset's name (a language folder). What is usual in files of that extension is a signal too:
+    NaN where no extension is known.
     """
 
+    BY_EXTENSION: ClassVar[tuple[str, ...]] = (
+        "code_extension_excluded",
+        "code_long_lines_usual",
+        "code_few_letters_usual",
+        "code_xml_usual",
+        "code_alpha_frac_over_asked",
+    )
+    """1 or 0 (see :mod:`dataprep.signals.code_extensions`); the last is the share of letters less what is
+    asked of the extension, NaN where nothing is asked."""
     kind: Literal["code"] = "code"
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the signals, in column order."""
-        return code_kernel.SIGNALS
+        return (*code_kernel.SIGNALS, *self.BY_EXTENSION)
 
     def kernels(self) -> tuple[KernelFunction, ...]:
         """Return the kernels that measure."""
@@ -69,34 +67,26 @@ class CodeSignals(Frozen):
     def measure(self, batch: TextBatch) -> Measured:
         """Return the signals of a batch."""
         buffers, table, phrases = batch.buffers, character_table(), _phrases()
+        names = file_names(batch)
         out = np.empty((len(batch), len(code_kernel.SIGNALS)), np.float32)
         code_kernel.measure_code(
             buffers.data,
             buffers.offsets,
-            file_kinds(batch),
+            names.kinds(),
             phrases.step,
             phrases.found,
             table.first,
             table.blocks,
             out,
         )
-        out[~batch.present] = np.nan
-        return Measured(dict(zip(code_kernel.SIGNALS, np.ascontiguousarray(out.T))))
-
-
-def file_kinds(batch: TextBatch) -> npt.NDArray[np.uint8]:
-    """Return uint8[num_texts]: DATA, HTML or OTHER, by extension."""
-    head = pc.binary_slice(batch.text.cast(pa.large_binary()), 0, _TAGGED_BYTES)
-    # A cut may halve a character; the pattern is ASCII, so bytes that are no text do not matter.
-    extension = pc.struct_field(pc.extract_regex(head, _PATH_IN_TEXT), "extension").cast(pa.large_string())
-    if batch.meta is not None:
-        path = pc.extract_regex(large_strings(batch.meta), _PATH_IN_META)
-        extension = pc.coalesce(pc.struct_field(path, "extension"), extension)
-    extension = pc.utf8_lower(pc.fill_null(extension, batch.subset or ""))
-    known = pa.array(list(_KIND_OF_EXTENSION), pa.large_string())
-    places = pc.index_in(extension, value_set=known).fill_null(len(known)).to_numpy()
-    kinds: npt.NDArray[np.uint8] = np.array([*_KIND_OF_EXTENSION.values(), code_kernel.OTHER], np.uint8)
-    return np.ascontiguousarray(kinds[places])
+        signals = dict(zip(code_kernel.SIGNALS, np.ascontiguousarray(out.T)))
+        usual = usual_of(names.extension)
+        over_asked = signals["code_alpha_frac"] - usual.alpha_frac_asked
+        by_extension = (usual.excluded, usual.long_lines, usual.few_letters, usual.xml, over_asked)
+        signals.update(zip(self.BY_EXTENSION, by_extension))
+        for values in signals.values():
+            values[~batch.present] = np.nan
+        return Measured(signals)
 
 
 @functools.cache

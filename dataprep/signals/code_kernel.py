@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from dataprep.kernels import kernel, read, subroutine, write
+from dataprep.signals.markup import header_end
 from dataprep.text.characters import ALPHA, DIGIT, SPACE
-from dataprep.text.phrases import matches, next_state
+from dataprep.text.phrases import next_state
 from dataprep.text.utf8 import bits_of, decode
 
 SIGNALS = (
@@ -36,6 +35,7 @@ SIGNALS = (
     "code_data_chars",
     "code_html_visible_chars",
     "code_html_visible_frac",
+    "code_minified",
 )
 """Columns of the kernel's output, in order."""
 
@@ -54,10 +54,12 @@ SIGNALS = (
     _DATA_CHARS,
     _HTML_CHARS,
     _HTML_FRAC,
+    _MINIFIED,
 ) = range(len(SIGNALS))
 
-OTHER, DATA, HTML = 0, 1, 2
-"""Kinds of files with rules of their own: JSON and YAML; HTML."""
+OTHER, DATA, HTML, SCRIPT, MINIFIED = 0, 1, 2, 3, 4
+"""Kinds of files with rules of their own: JSON and YAML; HTML; JavaScript and CSS, which their names may call
+minified."""
 
 SURELY_GENERATED, GENERATED, DO_NOT_EDIT, LICENCE = 1, 2, 4, 8
 """Bits of the phrases that tell of generated files and of licences."""
@@ -65,32 +67,15 @@ SURELY_GENERATED, GENERATED, DO_NOT_EDIT, LICENCE = 1, 2, 4, 8
 _HEAD_LINES = 10
 """Lines in which a mark of generated code is looked for."""
 _XML_HEAD_BYTES = 100
+_MOST_MEAN_LINE_CHARS = 110
+"""More in a script's mean line: minified. linguist lib/linguist/generated.rb, ``minified_files?``."""
 _LETTERS_PER_PIECE, _DIGITS_PER_PIECE = 8, 2
 _RUNS = ALPHA | DIGIT | SPACE
 _LINE, _BLOCK, _MARKUP, _SINGLE, _DOUBLE = 1, 2, 3, 4, 5
 _LF, _TAB, _SPACE = 0x0A, 0x09, 0x20
 _HASH, _STAR, _SLASH, _DASH, _SEMICOLON, _PERCENT = 0x23, 0x2A, 0x2F, 0x2D, 0x3B, 0x25
 _LESS, _GREATER, _BANG, _BACKSLASH, _APOSTROPHE, _QUOTE = 0x3C, 0x3E, 0x21, 0x5C, 0x27, 0x22
-_REPONAME = np.frombuffer(b"<reponame>", np.uint8)
-_FILENAME = np.frombuffer(b"<filename>", np.uint8)
-_GH_STARS = np.frombuffer(b"<gh_stars>", np.uint8)
 _LITERAL_MARKS = (0x5B, 0x5D, 0x7B, 0x7D, 0x28, 0x29, 0x2C, 0x3A, 0x3B, 0x2B, 0x2D, 0x2E)
-
-
-@subroutine
-def header_end(data: Any, start: int, stop: int) -> int:
-    """Return where the code begins behind StarCoder's tags, which end with the first line."""
-    tagged = (
-        matches(data, start, stop, _REPONAME)
-        or matches(data, start, stop, _FILENAME)
-        or matches(data, start, stop, _GH_STARS)
-    )
-    if not tagged:
-        return start
-    for k in range(start, stop):
-        if data[k] == _LF:
-            return k + 1
-    return stop
 
 
 @subroutine
@@ -289,7 +274,7 @@ def starts_with_xml(data: Any, start: int, stop: int) -> bool:
 def measure_code(
     data: Any, offsets: Any, kinds: Any, step: Any, found: Any, first: Any, blocks: Any, out: Any
 ) -> None:
-    """Write ``out[row, signal]``; ``kinds[row]`` is OTHER, DATA or HTML, whose own signals others lack."""
+    """Write ``out[row, signal]``; some signals only files of a kind have, and ``kinds[row]`` tells it."""
     for row in range(len(offsets) - 1):
         stop = offsets[row + 1]
         start = header_end(data, offsets[row], stop)
@@ -363,9 +348,13 @@ def measure_code(
         result[_AUTO_GENERATED] = 1.0 if generated else 0.0
         result[_LICENCE_ONLY] = 1.0 if anywhere & LICENCE and solid and comments == solid else 0.0
         result[_XML] = 1.0 if starts_with_xml(data, start, stop) else 0.0
-        if kinds[row] == DATA:
+        # As Linguist counts: a line end begins one more line, if an empty one, and the mean is rounded down.
+        dense = chars // (lines + (data[stop - 1] == _LF)) > _MOST_MEAN_LINE_CHARS
+        kind = kinds[row]
+        result[_MINIFIED] = 1.0 if kind == MINIFIED or (kind == SCRIPT and dense) else 0.0
+        if kind == DATA:
             result[_DATA_CHARS] = size
-        elif kinds[row] == HTML:
+        elif kind == HTML:
             text = html_visible_chars(data, start, stop, first, blocks)
             result[_HTML_CHARS] = text
             result[_HTML_FRAC] = text / size

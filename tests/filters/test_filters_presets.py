@@ -190,6 +190,8 @@ def test_code_filter_without_rules() -> None:
         min_html_visible_chars=None,
         min_data_chars=None,
         max_data_chars=None,
+        by_extension=False,
+        minified=False,
     )
     assert off.rules() == ()
     assert verdict(only(off), "x" * 5000) == "keep"

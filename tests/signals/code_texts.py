@@ -21,11 +21,14 @@ PIECES = [
     "<gh_stars>10-100", "<rep\nx\n>ame>", "\u00a0", "\x0c", "\u2028",
 ]  # fmt: skip
 
-PATHS = {"data": "a.json", "html": "a.html", "other": "a.py"}
+PATHS = {"data": "a.json", "html": "a.html", "script": "a.js", "minified": "a.min.css", "other": "a.py"}
 
 
 def assert_as_reference(
-    column: pa.LargeStringArray, texts: Sequence[str | None], *, kind: Literal["data", "html", "other"]
+    column: pa.LargeStringArray,
+    texts: Sequence[str | None],
+    *,
+    kind: Literal["data", "html", "script", "minified", "other"],
 ) -> None:
     """Compare every measure with the reference, rounded to float32.
 
@@ -34,7 +37,7 @@ def assert_as_reference(
     meta = pa.array([f'{{"path": "{PATHS[kind]}"}}'] * len(texts), pa.string())
     signals = measure([CodeSignals()], column, meta=meta).signals
     for row, text in enumerate(texts):
-        expected = {} if text is None else code_signals(text, kind=kind)
+        expected = {} if text is None else code_signals(text, path=PATHS[kind])
         for name, values in signals.items():
             got, value = values[row], expected.get(name, math.nan)
             same = got == np.float32(value) or (math.isnan(value) and math.isnan(got))

@@ -18,7 +18,7 @@ from reference_code import html_visible
 
 from dataprep.filters import judge, resolve_preset
 from dataprep.signals import CodeSignals, TextBatch, measure
-from dataprep.signals.code import file_kinds
+from dataprep.signals.code_files import file_names
 from dataprep.signals.code_kernel import DATA, HTML, OTHER
 from dataprep.text.normalize import normalize
 
@@ -55,7 +55,7 @@ def test_measures_a_small_file() -> None:
 
 
 def test_starcoder_tags_do_not_count() -> None:
-    plain = measured(["x = 1\n"])
+    plain = measured(["x = 1\n"], meta=pa.array(['{"path": "c.py"}']))
     tagged = measured(["<reponame>a/b<filename>c.py<gh_stars>10-100\nx = 1\n"])
     assert all(np.array_equal(plain[name], tagged[name], equal_nan=True) for name in plain)
 
@@ -94,8 +94,9 @@ def test_the_kind_of_a_file_comes_from_path_tag_or_subset() -> None:
             None,
         ]
     )
-    assert file_kinds(TextBatch(text, meta=meta, subset="python")).tolist() == [HTML, DATA, DATA, OTHER]
-    assert file_kinds(TextBatch(text, subset="html")).tolist() == [HTML, DATA, HTML, HTML]
+    kinds = file_names(TextBatch(text, meta=meta, subset="python")).kinds()
+    assert kinds.tolist() == [HTML, DATA, DATA, OTHER]
+    assert file_names(TextBatch(text, subset="html")).kinds().tolist() == [HTML, DATA, HTML, HTML]
 
 
 @pytest.mark.corpus
@@ -106,10 +107,10 @@ def test_planted_files_are_dropped_for_what_they_are(corpus: Path) -> None:
     expected = {
         "auto_generated": {"code_auto_generated"},
         "data_file": {"code_data_file"},
-        "very_long_line": {"code_long_line"},
-        "very_long_line_real": {"code_long_line"},
+        "very_long_line": {"code_long_line", "code_minified"},
+        "very_long_line_real": {"code_long_line", "code_minified"},
         "auto_generated_real": {"code_auto_generated", "code_long_line"},
-        "minified_real": {"code_long_line", "code_long_lines"},
+        "minified_real": {"code_minified"},
     }
     files: dict[str, list[str]] = {}
     checked = 0
@@ -119,8 +120,11 @@ def test_planted_files_are_dropped_for_what_they_are(corpus: Path) -> None:
             continue
         if place["file"] not in files:
             preset = resolve_preset("code")
-            text = normalize(pq.read_table(corpus / place["file"]).column("content"), code=True)
-            signals = measure(preset.families, text).signals
+            table = pq.read_table(corpus / place["file"])
+            text = normalize(table.column("content"), code=True)
+            paths = table.column("max_stars_repo_path").to_pylist()
+            meta = pa.array([json.dumps({"max_stars_repo_path": path}) for path in paths])
+            signals = measure(preset.families, text, meta=meta).signals
             files[place["file"]] = judge(preset, signals, prior=pa.array(["keep"] * len(text))).to_pylist()
         assert files[place["file"]][place["row"]] in expected[case["kind"]], case
         checked += 1

@@ -11,20 +11,20 @@ from code_texts import PIECES, assert_as_reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-Kind = Literal["data", "html", "other"]
+Kind = Literal["data", "html", "script", "minified", "other"]
 MARKUP = [
     "<", ">", "<p>", "</p>", "<!--", "-->", "<!-->", "<!--->", "--", "<script>", "<SCRIPT a=1>",
     "</script>", "</Script ", "<style>", "<STYLE", "</style>", "<strong>", "</strong>", "<st", "<sty", "<sc",
     "</sc", "</st",
     "<\u017fcript>", "a", " ", "\n", "\u00a0", "\u2003", "é", "漢", "😀", "if a < b > c", "/",
 ]  # fmt: skip
-KINDS = st.sampled_from(["data", "html", "other"])
+KINDS = st.sampled_from(["data", "html", "script", "minified", "other"])
 
 
 def check(texts: list[str]) -> None:
     """Compare a column with the reference, as every kind of file."""
     column = pa.array(texts, pa.large_string())
-    for kind in ("data", "html", "other"):
+    for kind in ("data", "html", "script", "minified", "other"):
         assert_as_reference(column, texts, kind=kind)  # type: ignore[arg-type]
 
 
