@@ -27,6 +27,8 @@ _SPACE = " \t\r\n"
 _TOKEN = re.compile(rf"[()]|[^{_SPACE}()]+")
 _BINDING = {"(": 0, "OR": 1, "AND": 2}
 """How strongly an operator binds its sides; a parenthesis nothing."""
+_OWN_PREFIX = "licenseref-"
+"""Names that SPDX leaves to everybody, ScanCode among them."""
 _RESERVED = ("AND", "OR", "WITH", "(", ")")
 _OWN_LICENSE = re.compile(r"(DocumentRef-[a-z0-9.-]+:)?LicenseRef-[a-z0-9.-]+", re.IGNORECASE)
 _OWN_ADDITION = re.compile(r"(DocumentRef-[a-z0-9.-]+:)?(AdditionRef|LicenseRef)-[a-z0-9.-]+", re.IGNORECASE)
@@ -66,7 +68,7 @@ def spdx_index() -> SpdxIndex:
         if entry["is_exception"] and entry["is_deprecated"]:
             continue  # e.g. GPL-2.0-with-font-exception: a licence and its exception in one
         known = [entry.get("spdx_license_key") or "", *entry.get("other_spdx_license_keys", ())]
-        names = [name for name in known if name and not _OWN_LICENSE.fullmatch(name)]
+        names = [name for name in known if name and not name.lower().startswith(_OWN_PREFIX)]
         found = exceptions if entry["is_exception"] else licenses
         found.update((name.lower(), names[0]) for name in names if _TOKEN.fullmatch(name))
     lines = [f"{name} {key}\n" for found in (licenses, exceptions) for name, key in sorted(found.items())]
@@ -118,7 +120,8 @@ def judge_license(stated: str | None, allowed: frozenset[str]) -> int:
     >>> judge_license("MTI", frozenset({"MIT"}))
     -1
     """
-    if stated is None or len(stated) > MAX_STATED_CHARS:
+    # Beyond ASCII there are other letters that become those of an identifier in lower case.
+    if stated is None or len(stated) > MAX_STATED_CHARS or not stated.isascii():
         return UNKNOWN
     stated = stated.strip(_SPACE)
     listed = re.findall(_QUOTED, stated) if _LIST.fullmatch(stated) else None
@@ -210,6 +213,6 @@ def _license_id(name: str) -> str | None:
 
 
 def _nearest(name: str, known: Mapping[str, str]) -> str:
-    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+    close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
     spelled = list(dict.fromkeys(repr(known[one]) for one in close))
     return f"did you mean {' or '.join(spelled)}?" if spelled else "see https://spdx.org/licenses"

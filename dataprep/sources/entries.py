@@ -234,10 +234,13 @@ class CorpusEntry(Frozen):
         mute = [name for name in ruled if self.license_column(name) is None]
         if mute:
             shown = ", ".join(mute[:4]) + (f" and {len(mute) - 4} more" if len(mute) > 4 else "")
-            raise ValueError(
-                f"licenses: the rows of {shown} do not say which licence they have: name the raw column that "
-                "does as columns.license, or give licenses only at the subsets whose rows have one"
+            able = ", ".join(name for name in self.selectable if self.license_column(name) is not None)
+            advice = (
+                f"give licenses only at subsets whose rows do ({able})"
+                if able
+                else "name the raw column that does as columns.license, or take licenses away"
             )
+            raise ValueError(f"licenses: the rows of {shown} do not say which licence they have: {advice}")
 
     def license_column(self, subset: str) -> str | None:
         """Return the raw column with the licence of each row of a subset; None where rows have none."""
