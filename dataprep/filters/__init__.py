@@ -16,6 +16,7 @@ import pyarrow as pa
 from dataprep.filters.code import Code
 from dataprep.filters.license import License
 from dataprep.filters.models import Perplexity, Quality
+from dataprep.filters.notebook import Notebook
 from dataprep.filters.presets import PRESETS, Filter, Preset, preset_identity, resolve_preset
 from dataprep.filters.prose import (
     C4,
@@ -41,6 +42,7 @@ __all__ = [
     "License",
     "LineCorrections",
     "NotEmpty",
+    "Notebook",
     "Perplexity",
     "Preset",
     "Quality",

@@ -11,6 +11,7 @@ from dataprep.errors import ConfigError, nearest
 from dataprep.filters.code import Code
 from dataprep.filters.license import License
 from dataprep.filters.models import Perplexity, Quality
+from dataprep.filters.notebook import Notebook
 from dataprep.filters.prose import (
     C4,
     FineWeb,
@@ -26,6 +27,7 @@ from dataprep.signals import (
     CodeSignals,
     LanguageSignals,
     LicenseSignals,
+    NotebookSignals,
     PerplexitySignals,
     QualitySignals,
     SignalFamily,
@@ -48,6 +50,7 @@ Filter = Annotated[
     | LineCorrections
     | Language
     | Code
+    | Notebook
     | License
     | Url
     | Quality
@@ -168,6 +171,13 @@ _PRESETS = (
         edits=(Pii(),),
     ),
     Preset(name="curated", families=_PROSE, filters=(NotEmpty(),), edits=(Pii(),)),
+    # As curated, for notebooks that StarCoder's tags take apart.
+    Preset(
+        name="notebooks",
+        families=(*_PROSE, NotebookSignals()),
+        filters=(NotEmpty(), Notebook()),
+        edits=(Pii(),),
+    ),
     # Books in the public domain name nobody's address, and StarCoder's code is redacted already.
     Preset(name="books", families=_PROSE, filters=(NotEmpty(),)),
     Preset(

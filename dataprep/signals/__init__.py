@@ -17,6 +17,7 @@ from dataprep.signals.batch import Measured, TextBatch
 from dataprep.signals.code import CodeSignals
 from dataprep.signals.language import LanguageSignals
 from dataprep.signals.license import LicenseSignals
+from dataprep.signals.notebook import NotebookSignals
 from dataprep.signals.perplexity import PerplexitySignals
 from dataprep.signals.quality import QualitySignals
 from dataprep.signals.size import SizeSignals
@@ -28,6 +29,7 @@ __all__ = [
     "LanguageSignals",
     "LicenseSignals",
     "Measured",
+    "NotebookSignals",
     "PerplexitySignals",
     "QualitySignals",
     "SignalFamily",
@@ -43,6 +45,7 @@ SignalFamily = Annotated[
     SizeSignals
     | WebTextSignals
     | CodeSignals
+    | NotebookSignals
     | LanguageSignals
     | LicenseSignals
     | UrlSignals

@@ -11,7 +11,7 @@ from dataprep.dedup import signature_schema
 from dataprep.errors import ConfigError
 from dataprep.filters import resolve_preset
 from dataprep.kernels.compilation import Kernel
-from dataprep.signals import UrlSignals, language
+from dataprep.signals import NotebookSignals, UrlSignals, language
 from dataprep.sources import load_catalog
 from dataprep.sources.entries import SubsetEntry
 from dataprep.sources.own_rules import UrlRules
@@ -189,7 +189,13 @@ def test_texts_are_edited_before_they_are_measured_and_code_is_not():
 
 
 @pytest.mark.parametrize(
-    ("corpus", "subset"), [("refinedweb", "web"), ("culturax", "de"), ("starcoderdata", "python")]
+    ("corpus", "subset"),
+    [
+        ("refinedweb", "web"),
+        ("culturax", "de"),
+        ("starcoderdata", "python"),
+        ("starcoderdata", "jupyter-structured-clean-dedup"),
+    ],
 )
 def test_exactly_the_kernels_that_cleaning_calls_are_compiled_before(corpus, subset, monkeypatch):
     called = set()
@@ -270,6 +276,26 @@ def test_examples_are_the_same_however_rows_are_batched():
             )
     assert merge_examples(one for part in counts for one in part.edits.examples()) == whole
     assert [one["kind"] for one in whole] == ["pii_email"] * 3 + ["pii_phone"] * 3
+
+
+def test_notebooks_are_judged_by_what_their_cells_hold_and_are_not_edited():
+    entry, folder = load_catalog().corpus("starcoderdata"), "jupyter-structured-clean-dedup"
+    cells = f"<jupyter_code>{'x = 1 ' * 40}<jupyter_text>Ask jo.doe@example.org"
+    texts = {
+        f"<jupyter_start>{cells}": "keep",
+        f"<jupyter_start><jupyter_text>Hello<jupyter_code>1<jupyter_output>{PROSE}": "notebook_near_empty",
+        f"<jupyter_start><jupyter_text>{PROSE}<jupyter_output>{PROSE}": "notebook_without_code",
+        f"<jupyter_start><jupyter_code>{PROSE}": "notebook_without_text",
+        " ": "empty_text",
+        "x = 1": "keep",
+    }
+    raw = raw_batch([(folder, text, "keep") for text in texts], source="starcoderdata")
+    columns = signal_columns(entry, folder)
+    table = clean(raw, entry, columns=columns, config=CleaningConfig(), counts=PartCounts()).documents
+    assert table.column("verdict").to_pylist() == list(texts.values())
+    assert table.column("text")[0].as_py() == next(iter(texts))
+    assert table.column("notebook_code_chars").to_pylist()[-2:] == [None, None]
+    assert set(columns) - {*NotebookSignals.NAMES} == set(signal_columns(entry, "git-commits-cleaned"))
 
 
 def test_edits_that_a_filter_needs_cannot_be_left_out():

@@ -208,6 +208,7 @@ def test_a_raw_crawl_is_corrected_and_what_was_corrected_or_is_code_is_not() -> 
         "fineweb": ["c4_lines", "pii"],
         "web_multilingual": ["pii"],
         "curated": ["pii"],
+        "notebooks": ["pii"],
         "books": [],
         "code": [],
     }
