@@ -49,17 +49,23 @@ class LicenseSignals(Frozen):
             )
         judged = np.full(len(batch), UNKNOWN, np.float32)
         if batch.license is not None:
-            judged = self._judged(batch.license)
+            judged = judge_licenses(batch.license, frozenset(self.allowed))
         judged[~batch.present] = np.nan
         return Measured({"license_allowed": judged})
 
-    def _judged(self, stated: pa.Array) -> Float32Array:
-        encoded = stated if pa.types.is_dictionary(stated.type) else stated.dictionary_encode()
-        allowed = frozenset(self.allowed)
-        # Raw columns may hold bytes that are no UTF-8: what replaces them is in no identifier.
-        values = encoded.dictionary.cast(pa.large_binary()).to_pylist()
-        texts = [None if value is None else value.decode("utf-8", "replace") for value in values]
-        # The last element serves code -1, the rows that state nothing.
-        by_code = np.array([*(judge_license(text, allowed) for text in texts), UNKNOWN], np.float32)
-        codes = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
-        return by_code[codes]
+
+def judge_licenses(stated: pa.Array, allowed: frozenset[str]) -> Float32Array:
+    """Return what ``judge_license`` says of each row, by looking at every distinct value once.
+
+    Args:
+        stated: What the corpus says of each row's licence: strings, or a dictionary of strings.
+        allowed: As for ``judge_license``.
+    """
+    encoded = stated if pa.types.is_dictionary(stated.type) else stated.dictionary_encode()
+    # Raw columns may hold bytes that are no UTF-8: what replaces them is in no identifier.
+    values = encoded.dictionary.cast(pa.large_binary()).to_pylist()
+    texts = [None if value is None else value.decode("utf-8", "replace") for value in values]
+    # The last element serves code -1, the rows that state nothing.
+    by_code = np.array([*(judge_license(text, allowed) for text in texts), UNKNOWN], np.float32)
+    codes = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+    return by_code[codes]

@@ -18,7 +18,12 @@ from dataprep.documents import BAD_ROW_REASONS, FILE_BITS, KEEP, MAX_ROW, ROW_BI
 from dataprep.text.edits import EDITED, EDITED_BYTES, PIECE_PREFIX
 from dataprep.text.pii import Pii
 from dataprep.verification.corpus import PartRows
-from dataprep.verification.provenance import PROVENANCE_COLUMNS, forbidden_rows
+from dataprep.verification.provenance import (
+    PROVENANCE_COLUMNS,
+    allowed_licenses,
+    forbidden_rows,
+    unlicensed_rows,
+)
 from dataprep.verification.report import Findings
 
 _COLUMNS = ("doc_id", "text", *PROVENANCE_COLUMNS, "origin", "origin_row", "num_bytes", "verdict")
@@ -112,6 +117,10 @@ def _check_batch(artifact: Artifact, entry: FileEntry, batch: pa.RecordBatch, fi
     adapter = artifact.manifest.config.get("adapter", "")
     forbidden = forbidden_rows(adapter, batch.column("subset"), batch.column("meta"))
     _expect_none(findings, path, batch, kept & forbidden, "kept although its corpus may not contribute it")
+    allowed = allowed_licenses(artifact.manifest.config)
+    if allowed:
+        unlicensed = unlicensed_rows(allowed, batch.column("subset"), batch.column("license"))
+        _expect_none(findings, path, batch, kept & unlicensed, "kept although its licence is not allowed")
     _expect_none(findings, path, batch, kept & ~has_text, "kept without a text")
     textless = pc.or_(pc.is_in(verdict, pa.array(_TEXTLESS)), pc.starts_with(verdict, "excluded_"))
     _expect_none(findings, path, batch, _numpy(textless) & has_text, "excluded, but its text is stored")
