@@ -16,6 +16,7 @@ from dataprep.filters import (
     GopherQuality,
     GopherRepetition,
     LineCorrections,
+    Rule,
     judge,
     preset_identity,
     resolve_preset,
@@ -230,5 +231,9 @@ def test_edits_can_be_replaced_but_not_what_a_filter_needs() -> None:
     )
     with pytest.raises(ConfigError, match="'removed_word_ratio', which the edit 'refinedweb_lines' leaves"):
         resolve_preset("refinedweb").with_edits((Pii(),))
+    excused = Rule(signal="num_chars", reason="long", maximum=9, unless="removed_word_ratio")
+    preset = resolve_preset("refinedweb").model_copy(update={"filters": (excused,)})
+    with pytest.raises(ConfigError, match="'removed_word_ratio', which the edit 'refinedweb_lines' leaves"):
+        preset.with_edits((Pii(),))
     with pytest.raises(ConfigError, match="name each kind once"):
         resolve_preset("none").with_edits((RefinedWebLines(), RefinedWebLines(min_words=3)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from any_text import CHARACTERS, EDGES, columns, halves, texts_with
 from hypothesis import example, given
@@ -148,6 +150,14 @@ def test_a_notebook_of_many_characters_is_counted_to_the_last() -> None:
 def test_no_texts_and_empty_texts() -> None:
     check([])
     check(["", "", "<jupyter_start>"])
+
+
+@pytest.mark.corpus
+def test_notebooks_of_the_corpus_equal_the_reference(corpus: Path) -> None:
+    path = corpus / "starcoderdata/jupyter-scripts-dedup-filtered/train-00000-of-00001.parquet"
+    texts = pq.read_table(path).column("content").to_pylist()
+    check(texts)
+    assert 5 < sum(notebook_chars(text) is not None for text in texts) < len(texts)
 
 
 def verdict(text: str, **limits: float | None) -> str:
