@@ -19,6 +19,7 @@ from pydantic import Field
 from dataprep import documents
 from dataprep.dedup import SIGNATURE_KERNELS, SignatureConfig, sign
 from dataprep.filters import Perplexity, Preset, Quality, Url, judge, resolve_preset
+from dataprep.filters.license import LICENSE_REASONS
 from dataprep.hashing import mix64
 from dataprep.kernels import KernelFunction
 from dataprep.model_files import ModelFile, PerplexityModel, QualityModel
@@ -86,9 +87,15 @@ class PartCounts:
             counts[name] = counts.get(name, 0) + row["b_count"]
 
     def keep_text(self, doc_ids: npt.NDArray[np.uint64], verdicts: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Return which rejected documents keep their text: some of each reason, then one in 64."""
+        """Return which rejected documents keep their text: some of each reason, then one in 64.
+
+        None that is rejected for its licence: its text is not ours to keep.
+        """
         chosen: npt.NDArray[np.bool_] = mix64(doc_ids, key=0) % np.uint64(REJECTED_TEXT_SHARE) == 0
         for row, verdict in enumerate(verdicts):
+            if verdict in LICENSE_REASONS:
+                chosen[row] = False
+                continue
             seen = self._texts_kept.get(verdict, 0)
             if seen < REJECTED_TEXTS_PER_REASON:
                 self._texts_kept[verdict] = seen + 1
