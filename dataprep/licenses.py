@@ -29,6 +29,8 @@ _BINDING = {"(": 0, "OR": 1, "AND": 2}
 """How strongly an operator binds its sides; a parenthesis nothing."""
 _OWN_PREFIX = "licenseref-"
 """Names that SPDX leaves to everybody, ScanCode among them."""
+_NOT_OF_SPDX = ("gpl", "bsd-2", "assembly-exception")
+"""Further spellings in the index; the first could be any version, or this version only."""
 _RESERVED = ("AND", "OR", "WITH", "(", ")")
 _OWN_LICENSE = re.compile(r"(DocumentRef-[a-z0-9.-]+:)?LicenseRef-[a-z0-9.-]+", re.IGNORECASE)
 _OWN_ADDITION = re.compile(r"(DocumentRef-[a-z0-9.-]+:)?(AdditionRef|LicenseRef)-[a-z0-9.-]+", re.IGNORECASE)
@@ -70,7 +72,8 @@ def spdx_index() -> SpdxIndex:
         known = [entry.get("spdx_license_key") or "", *entry.get("other_spdx_license_keys", ())]
         names = [name for name in known if name and not name.lower().startswith(_OWN_PREFIX)]
         found = exceptions if entry["is_exception"] else licenses
-        found.update((name.lower(), names[0]) for name in names if _TOKEN.fullmatch(name))
+        spelled = {name.lower(): names[0] for name in names if _TOKEN.fullmatch(name)}
+        found.update((name, key) for name, key in spelled.items() if name not in _NOT_OF_SPDX)
     lines = [f"{name} {key}\n" for found in (licenses, exceptions) for name, key in sorted(found.items())]
     return SpdxIndex(licenses, exceptions, hashlib.sha256("".join(lines).encode("utf-8")).hexdigest())
 

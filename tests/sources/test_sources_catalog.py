@@ -234,7 +234,8 @@ def test_the_key_no_is_a_language_and_not_a_boolean(tmp_path: Path) -> None:
 
 def test_the_catalogue_of_the_documentation_loads(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "corpora.md").read_text(encoding="utf-8")
-    block = page.split("```yaml\n")[1].split("```")[0]
+    blocks = [block.split("```")[0] for block in page.split("```yaml\n")[1:]]
+    (block,) = [block for block in blocks if block.startswith("corpora:")]
     catalog = load_catalog(_own(tmp_path, block))
     assert catalog.corpus("minutes").settings("club").filters == "none"
     assert catalog.corpus("notes").hub is not None

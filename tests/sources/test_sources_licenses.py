@@ -64,6 +64,18 @@ def test_a_subset_s_licences_replace_the_corpus_s(tmp_path: Path) -> None:
     assert settings["b"].preset == "none of b"
 
 
+def test_the_example_of_the_documentation_means_something(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "corpora.md").read_text(encoding="utf-8")
+    (block,) = [one.split("```")[0] for one in page.split("```yaml\n")[1:] if "    licenses:\n" in one]
+    plain = OWN.replace("    columns: {text: body, license: terms}\n", "").replace(
+        "    licenses: {allowed: [mit]}\n", block
+    )
+    entry = _own(tmp_path, plain).corpus("code")
+    assert entry.licenses is not None
+    assert len(entry.licenses.allowed) == 4
+    assert entry.license_column("a") == "max_stars_repo_licenses"
+
+
 def test_the_order_and_spelling_of_a_list_make_no_difference(tmp_path: Path) -> None:
     text = "[zlib, Apache-2.0, gpl-2.0 with classpath-exception-2.0, ZLIB]"
     licenses = _own(tmp_path, OWN.replace("[mit]", text)).corpus("code").licenses
