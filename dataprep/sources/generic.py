@@ -65,10 +65,13 @@ class GenericAdapter:
         name = self.columns.license
         if self.settings.licenses is not None and name is not None and name not in names:
             found = ", ".join(repr(one) for one in sorted(names))
+            guess = nearest(name, names)
             raise SourceError(
                 f"{place}: no licence column {name!r}, so that no row is known to have an allowed licence; "
-                f"found {found}. {nearest(name, names)} Name it in the catalogue as "
-                f"corpora.{self.entry.name}.columns.license, or take away 'licenses'"
+                f"found {found}; "
+                + (f"{guess} " if guess.startswith("did you mean") else "")
+                + f"name it in the catalogue as corpora.{self.entry.name}.columns.license, or take away "
+                f"licenses of {self.settings.name!r}"
             )
 
     def fields_of_rows(self, rows: list[Row]) -> Fields:

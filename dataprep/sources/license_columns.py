@@ -19,7 +19,7 @@ def license_column(adapter: str, subset: str, named: str | None) -> str | None:
         named: What the catalogue names as ``columns.license``.
     """
     if adapter == "starcoder":
-        return _COLUMN if subset in _STARCODER_SUBSETS else named
+        return named or (_COLUMN if subset in _STARCODER_SUBSETS else None)
     if adapter == "redpajama":
         return _COLUMN if subset in _REDPAJAMA_SUBSETS else None
     return None if adapter == "pile" else named
