@@ -226,6 +226,21 @@ def test_a_signal_that_the_table_does_not_have_is_named(
         _judged(output, text)
 
 
+def test_the_thresholds_of_the_documentation_mean_something(tmp_path: Path) -> None:
+    """What they take the place of is the packaged filter with nothing but those fields changed."""
+    page = (Path(__file__).parents[2] / "docs" / "corpora.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in page.split("```yaml\n")[1:]]
+    (block,) = [block for block in blocks if block.startswith("filters:")]
+    thresholds = load_thresholds(str(_thresholds(tmp_path, block)))
+    thresholds.check_names({"starcoderdata": ["sql"]}, place="the page")
+    override = thresholds.override_for("starcoderdata", "sql")
+    assert override is not None
+    recorded = resolve_preset("code")
+    unchanged = {"by_extension": True, "minified": True}
+    for before, after in zip(recorded.filters, override.applied_to(recorded).filters, strict=True):
+        assert before == (after.model_copy(update=unchanged) if after.kind == "code" else after)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="none.yaml: cannot be read"):
         load_thresholds(str(tmp_path / "none.yaml"))
