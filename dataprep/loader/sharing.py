@@ -33,7 +33,8 @@ class SharedResults(Generic[Key, Value]):
 
     Args:
         max_results: how many are kept.
-        deadline_seconds: how long a thread waits for another one's result.
+        deadline_seconds: how long the consumer waits for a batch; a thread waits twice as long for another
+            one's result, so that the error that tells of the batch comes first.
     """
 
     def __init__(self, *, max_results: int, deadline_seconds: float) -> None:
@@ -46,7 +47,7 @@ class SharedResults(Generic[Key, Value]):
         """Return the result of ``key``, made by ``make`` if it is not there.
 
         Raises:
-            StreamError: another thread has been making it for longer than the deadline.
+            StreamError: another thread has been making it for twice the deadline.
         """
         with self._lock:
             slot = self._slots.get(key)
@@ -67,8 +68,9 @@ class SharedResults(Generic[Key, Value]):
                 slot.making.release()
             return slot.value
         if slot.making.locked():
-            if not slot.making.acquire(timeout=self._deadline_seconds):
-                raise StreamError(f"waited {self._deadline_seconds:g} s for another thread to read {key}")
+            patience = 2 * self._deadline_seconds
+            if not slot.making.acquire(timeout=patience):
+                raise StreamError(f"waited {patience:g} s for another thread to read {key}")
             slot.making.release()
         if slot.error is not None:
             raise slot.error
