@@ -166,7 +166,7 @@ def test_waiting_for_a_shared_result_has_a_deadline() -> None:
     thread = threading.Thread(target=lambda: results.get("a", stuck))
     thread.start()
     started.wait(5)
-    with pytest.raises(StreamError, match="waited 0.1 s for another thread to read a"):
+    with pytest.raises(StreamError, match="waited 0.2 s for another thread to read a"):
         results.get("a", lambda: 2)
     release.set()
     thread.join()
