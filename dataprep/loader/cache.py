@@ -42,7 +42,7 @@ class CacheOptions:
     """None: ``default_cache_folder()``."""
     max_bytes: int = 64 << 30
     """Room for shards. Processes that make room at the same moment do not see each other, so the files
-    may be more by one shard for each download of the node, until the next one makes room."""
+    may be more by the shards that other processes fetch just then, until the next one makes room."""
     prefetch_shards: int = 4
     """Shards fetched ahead of the one that is read; at 4,096 tokens a row, 34 M tokens each."""
     threads: int = 2
@@ -73,6 +73,9 @@ class ShardCache:
     ) -> None:
         self.folder = folder
         self._max_bytes = max_bytes
+        self._making_room = threading.Lock()
+        self._being_fetched: dict[str, int] = {}
+        """Partial files of this process, and how large they will be."""
         self._upcoming = upcoming
         self._policy = policy
         self._counters = counters
@@ -107,11 +110,26 @@ class ShardCache:
                     if self._stop.wait(_POLL_SECONDS):
                         raise StreamError(f"{file.url}: the download was stopped")
                 elif not _is_whole(final, file):
-                    self._make_room(file.size_bytes, keep=final)
-                    download(file, part, policy=self._policy, counters=self._counters, stop=self._stop)
-                    part.flush()
-                    os.replace(partial, final)
+                    with self._room_for(file, partial=partial, final=final):
+                        download(file, part, policy=self._policy, counters=self._counters, stop=self._stop)
+                        part.flush()
         return final
+
+    @contextlib.contextmanager
+    def _room_for(self, file: RemoteFile, *, partial: str, final: str) -> Iterator[None]:
+        """Make room for a shard, hold it while the shard is fetched, and put the shard there."""
+        with self._making_room:
+            self._make_room(file.size_bytes, keep=final)
+            self._being_fetched[partial] = file.size_bytes
+        fetched = False
+        try:
+            yield
+            fetched = True
+        finally:
+            with self._making_room:
+                del self._being_fetched[partial]
+                if fetched:
+                    os.replace(partial, final)
 
     def has(self, file: RemoteFile) -> bool:
         """Tell whether a shard is here."""
@@ -128,7 +146,9 @@ class ShardCache:
     def _make_room(self, needed_bytes: int, *, keep: str) -> None:
         """Remove shards until one of ``needed_bytes`` fits, those needed last first."""
         files = list(_listing(self.folder))
-        total_bytes = sum(size for _, size, _ in files)
+        # What is being fetched counts with the size that it will have.
+        total_bytes = sum(self._being_fetched.values())
+        total_bytes += sum(size for path, size, _ in files if path not in self._being_fetched)
         if total_bytes + needed_bytes <= self._max_bytes:
             return
         order: dict[str, int] = {}
@@ -143,7 +163,8 @@ class ShardCache:
         for path, size_bytes, _ in sorted(files, key=need, reverse=True):
             if total_bytes + needed_bytes <= self._max_bytes:
                 return
-            if path.startswith(keep.removesuffix(_FINAL)) or not _remove(path):
+            is_wanted = path.startswith(keep.removesuffix(_FINAL)) or path in self._being_fetched
+            if is_wanted or not _remove(path):
                 continue
             total_bytes -= size_bytes
             self._counters.add("evictions")

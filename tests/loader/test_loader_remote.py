@@ -76,12 +76,19 @@ def cached_files(tmp_path: Path) -> list[Path]:
 
 
 def cached_bytes(folder: Path) -> int:
-    """Size of all that a cache holds now; files may go while they are looked at."""
-    sizes = []
+    """Size of all that a cache holds at one moment: looked at again until nothing came or went meanwhile."""
+    while True:
+        sizes = cached_sizes(folder)
+        if sizes == cached_sizes(folder):
+            return sum(sizes.values())
+
+
+def cached_sizes(folder: Path) -> dict[Path, int]:
+    sizes = {}
     for path in cached_files(folder):
         with contextlib.suppress(FileNotFoundError):
-            sizes.append(path.stat().st_size)
-    return sum(sizes)
+            sizes[path] = path.stat().st_size
+    return sizes
 
 
 def test_a_bucket_is_read_once_and_then_from_the_cache(
