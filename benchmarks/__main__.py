@@ -46,6 +46,8 @@ NAMES = (*STAGES, "loader", "web-chain", "chain")
 def main(arguments: list[str]) -> int:
     """Run the named benchmarks and print what they measured."""
     options = _parse(arguments)
+    if options.vocab:
+        os.environ[tokenization.VOCABULARY_VARIABLE] = options.vocab
     print(machine_text(), flush=True)
     report: dict[str, Any] = {"machine": machine()}
     for name in options.names or NAMES:
@@ -97,7 +99,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="runs of a case, median counts (default: 3)")
     parser.add_argument("--mixture", default="demo", help="what the chain builds (default: demo)")
     parser.add_argument("--tokens", help="scale the mixture of the chain")
-    parser.add_argument("--vocab", help="vocabulary for the chain")
+    parser.add_argument("--vocab", help="vocabularies: a file, or a folder of them")
     parser.add_argument("--json", metavar="FILE", help="write the measurements as JSON too")
     return parser.parse_args(arguments)
 
